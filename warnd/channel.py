@@ -1,0 +1,267 @@
+"""What a channel is: the protocol and its outcome types, nothing else.
+
+A channel carries prepared texts to addresses and brings receipts back. It never decides who hears what, never retries by itself, never
+reads the ledger. Every network wait inside it is bounded, and a failure is a value: nothing is raised out of `send`.
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from starlette.routing import BaseRoute
+
+from warnd.clock import Clock
+from warnd.model.evidence import Evidence
+from warnd.model.level import Level
+
+Kind = Literal["warning", "cancel", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One rendered text.
+
+    Attributes:
+        lang: BCP 47 tag of the language it is written in.
+        subject: Subject line for channels that have one, else empty.
+        text: The whole text, tail and marks included.
+        segments: SMS parts it costs; 1 for channels that do not count.
+    """
+
+    lang: str
+    text: str
+    subject: str = ""
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said, the same for all who are told: a snapshot, so that no channel looks anything up.
+
+    Attributes:
+        seq: The message's place in its chain; the Alert is 1 (DESIGN §9).
+        drill: True for Exercise and Test: other roots, keys and marks.
+        verb: What a loudspeaker does: "play" for warnings, "stop" for a Cancel.
+        repeat: Whole passes of a loudspeaker per round, 1 or more.
+        every_s: Seconds between the starts of two rounds until expiry; None = one round.
+        hours: Local hours ("06:00", "22:00") outside of which loudspeakers stay silent for this level; None = always.
+        document: The CAP 1.2 document as warnd writes it.
+    """
+
+    id: str
+    chain_id: str
+    seq: int
+    kind: Kind
+    drill: bool
+    status: str
+    level: Level | None
+    event: str
+    headline: str
+    area: str
+    issued_at: datetime
+    expires_at: datetime
+    verb: Literal["play", "stop"] = "play"
+    repeat: int = 1
+    every_s: int | None = None
+    volume: int = 80
+    hours: tuple[str, str] | None = None
+    document: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One try: this message to this address.
+
+    Attributes:
+        attempt: Our attempt id; unique for ever, safe as a file name and in an address.
+        recipient: The recipient's id; None for a publication.
+        address: Phone number, mail address, or for loudspeakers "region:<code>" and "terminal:<id>"; for the web "site".
+        texts: At least one. Loudspeakers get one per language, in speaking order.
+        regions: For loudspeakers: the region codes (as stored) that shall play; None = everybody who reads the topic.
+        repeated: An earlier try may have arrived; the texts already say so.
+        start_by: On the clock's monotonic scale: no network call for this try begins later than this. A try that cannot start in time
+            is answered `Failed("not_started", retry="transient")`.
+    """
+
+    attempt: str
+    message: Message
+    recipient: str | None
+    address: str
+    texts: tuple[Text, ...]
+    regions: tuple[str, ...] | None = None
+    repeated: bool = False
+    start_by: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took it. Proves nothing about the recipient."""
+
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It did not leave, for a known reason.
+
+    Attributes:
+        reason: A short stable word for reports, with the provider's code ("21610 unsubscribed").
+        retry: "permanent" never again on this leg; "transient" backs off; "throttled" waits `retry_after_s` and counts no failure.
+        retry_after_s: What the provider asked for; wins over our own back-off.
+    """
+
+    reason: str
+    retry: Literal["permanent", "transient", "throttled"] = "transient"
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have left: wait for a receipt or ask the provider before trying again."""
+
+    reason: str
+
+
+Outcome = Accepted | Failed | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A provider's word about one of our attempts: a delivery report, bounce or look-up.
+
+    Attributes:
+        evidence: What it proves; NONE for a negative report.
+        failed: True when it says that this part did not arrive.
+        part, parts: 1-based; both None = the whole message.
+        at: When it happened as the provider tells it, aware UTC; None = not told.
+        raw: What came in, for the record; small, without secrets.
+    """
+
+    channel: str
+    attempt: str
+    evidence: Evidence
+    failed: bool = False
+    part: int | None = None
+    parts: int | None = None
+    reason: str | None = None
+    at: datetime | None = None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A person's answer from an address; what it answers is decided by the open messages there."""
+
+    channel: str
+    address: str
+    text: str
+    at: datetime | None = None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """A loudspeaker's receipt whose signature was verified. Fields as in DESIGN §9."""
+
+    channel: str
+    drill: bool
+    terminal: str
+    boot_id: str
+    n: int
+    message_id: str | None
+    seq: int | None
+    stage: Literal["received", "playing", "played", "stopped", "failed"]
+    pass_done: int
+    played_ms: int
+    amplifier: Literal["ok", "fault", "unknown"]
+    reason: str | None
+    at: datetime | None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A loudspeaker's unsigned word about itself, or its will. It can only lower trust."""
+
+    channel: str
+    drill: bool
+    terminal: str
+    online: bool
+    boot_id: str | None
+    heartbeat_s: int | None
+    clock: Literal["synced", "unsynced"] | None
+    amplifier: Literal["ok", "fault", "unknown"] | None
+    volume: int | None
+    at: datetime | None
+    raw: str = ""
+
+
+Receipt = Report | Reply | Playback | Presence
+
+
+class ReceiptSink(Protocol):
+    """Where receipts go. It returns after the commit, so that only then the provider hears that we have it."""
+
+    async def __call__(self, receipt: Receipt) -> int | None:
+        """Commit one receipt.
+
+        Returns:
+            For a `Playback`, the highest n such that receipts 1..n of this terminal, boot and root are committed; else None.
+
+        Raises:
+            Exception: The ledger could not commit; the channel must not confirm the receipt to its provider.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """One way to reach people or places.
+
+    Attributes:
+        name: As in plans and in the ledger ("sms").
+        strongest: What this channel can ever prove.
+    """
+
+    name: str
+    strongest: Evidence
+
+    def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
+        """Send a batch; yield (index in batch, outcome) for each as it comes, in any order, exactly once each."""
+        ...
+
+    async def run(self, sink: ReceiptSink) -> None:
+        """Hold connections and bring receipts to `sink` until cancelled; survive every failure of the other side."""
+        ...
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the channel's callback endpoints, mounted by the daemon."""
+        ...
+
+    def problem(self) -> str | None:
+        """Return in one sentence why nothing can leave on this channel right now and what to do, or None."""
+        ...
+
+
+class Finder(Protocol):
+    """An optional face of a channel whose provider can be asked what became of an attempt."""
+
+    async def find(self, attempt: str) -> Outcome:
+        """Say what became of an attempt whose outcome is unknown; `Unknown` when the provider cannot tell either."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the composition root hands to every channel it builds.
+
+    Attributes:
+        terminal_key: Looks up a terminal's raw 32-byte Ed25519 public key; None = unknown terminal.
+        announce: Called with a message id when the public site must show it now.
+    """
+
+    clock: Clock
+    random: random.Random
+    terminal_key: Callable[[str], Awaitable[bytes | None]]
+    announce: Callable[[str], None]
