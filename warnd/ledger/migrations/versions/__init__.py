@@ -1,0 +1,1 @@
+"""The migrations, oldest first. A migration that has landed is never changed."""

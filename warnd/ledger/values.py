@@ -1,0 +1,34 @@
+"""How values stand in the ledger: times as integer milliseconds since 1970 UTC, JSON as canonical text."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def to_ms(at: datetime) -> int:
+    """Return whole milliseconds since 1970 UTC of an aware time; fractions of a millisecond are cut off."""
+    return (at - _EPOCH) // _MS
+
+
+def from_ms(ms: int) -> datetime:
+    """Return the aware UTC time of milliseconds since 1970."""
+    return _EPOCH + ms * _MS
+
+
+def maybe_ms(at: datetime | None) -> int | None:
+    """Like `to_ms`; None stays None."""
+    return None if at is None else to_ms(at)
+
+
+def maybe_time(ms: int | None) -> datetime | None:
+    """Like `from_ms`; None stays None."""
+    return None if ms is None else from_ms(ms)
+
+
+def dumps(value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> str:
+    """Return JSON in one form only: sorted keys, no spaces, Unicode as it is. Equal values give equal bytes, which hashes rely on."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
