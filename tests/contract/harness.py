@@ -1,0 +1,71 @@
+"""What a channel's fake offers, so that one suite can hold every channel to the same contract.
+
+Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`. The suite writes a settings file of the fake's sections,
+builds the channel through `channels.CHANNELS` as the daemon does, and steers the other side by the words below.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Literal, Protocol
+
+from warnd.channel import Message, Outgoing, Receipt
+
+Fault = Literal["refuse", "hang", "die"]
+
+
+class OtherSide(Protocol):
+    """A provider, broker or folder at the far end of one channel, real where it can be.
+
+    Attributes:
+        toml: The sections of warnd.toml that switch the channel on against this other side, time-outs of a second or two.
+        faults: What this kind of other side can do to us; the suite tries these and no others.
+        drills: Whether the settings give the channel a place for drills; where not, every drill must fail for good.
+        receipts: Whether receipts ever come from it.
+        terminal_keys: Terminal id -> raw public key, for `Context.terminal_key`.
+    """
+
+    toml: str
+    faults: frozenset[Fault]
+    drills: bool
+    receipts: bool
+    terminal_keys: dict[str, bytes]
+
+    def outgoing(self, attempt: str, message: Message) -> Outgoing:
+        """Return a try of `message` to an address that this other side knows; a fresh address for each attempt."""
+        ...
+
+    async def heard(self, *, drill: bool = False) -> tuple[str, ...]:
+        """Return the message ids that truly arrived, oldest first, in the live place or in the place for drills."""
+        ...
+
+    async def accept(self) -> None:
+        """Take everything again, after any fault; return when it does."""
+        ...
+
+    async def refuse(self) -> None:
+        """Answer everything with a refusal."""
+        ...
+
+    async def hang(self) -> None:
+        """Be there and answer nothing."""
+        ...
+
+    async def die(self) -> None:
+        """Be gone."""
+        ...
+
+    async def give_receipt(self, outgoing: Outgoing) -> None:
+        """Send one receipt for `outgoing`, which was accepted, and leave it with the provider until the channel confirms it."""
+        ...
+
+    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
+        """Return whether `receipt` is the one that `give_receipt` sent."""
+        ...
+
+
+class Harness(Protocol):
+    """How the suite gets an other side."""
+
+    def start(self, folder: Path) -> AbstractAsyncContextManager[OtherSide]:
+        """Start one that accepts, keeping its files in `folder`; stop it, faults or not, at exit."""
+        ...
