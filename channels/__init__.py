@@ -1,0 +1,24 @@
+"""The channels that exist. Adding one is a package here and a line in `CHANNELS`; nothing in `warnd` changes."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from warnd.channel import Channel, Context
+
+if TYPE_CHECKING:
+    from warnd.settings import Settings
+
+Build = Callable[["Settings", Context], Channel | None]  # None: its section is missing, so the channel is off.
+
+
+def _package(name: str) -> Build:
+    """Return the `build` of a package here, imported only when it is called: a channel that is off costs no memory."""
+
+    def build(settings: "Settings", context: Context) -> Channel | None:
+        return cast("Build", importlib.import_module(f"channels.{name}").build)(settings, context)
+
+    return build
+
+
+CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("mqtt", "sms", "web")}

@@ -1,7 +1,8 @@
 """What a channel's fake offers, so that one suite can hold every channel to the same contract.
 
-Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`. The suite writes a settings file of the fake's sections,
-builds the channel through `channels.CHANNELS` as the daemon does, and steers the other side by the words below.
+Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`. The suite writes a settings file of the
+fake's sections, builds the channel through `channels.CHANNELS` as the daemon does, and steers the other side by the words
+below.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -17,7 +18,7 @@ class OtherSide(Protocol):
     """A provider, broker or folder at the far end of one channel, real where it can be.
 
     Attributes:
-        toml: The sections of warnd.toml that switch the channel on against this other side, time-outs of a second or two.
+        toml: The sections of warnd.toml that switch the channel on against this other side; short time-outs.
         faults: What this kind of other side can do to us; the suite tries these and no others.
         drills: Whether the settings give the channel a place for drills; where not, every drill must fail for good.
         receipts: Whether receipts ever come from it.
@@ -55,7 +56,7 @@ class OtherSide(Protocol):
         ...
 
     async def give_receipt(self, outgoing: Outgoing) -> None:
-        """Send one receipt for `outgoing`, which was accepted, and leave it with the provider until the channel confirms it."""
+        """Send one receipt for `outgoing`, which was accepted; it is lost only when the channel has confirmed it."""
         ...
 
     def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
