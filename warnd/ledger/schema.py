@@ -105,7 +105,7 @@ recipient_version = Table(
     Column("kind", Text, nullable=False),  # person, household, organisation, terminal
     Column("name", Text, nullable=False),
     Column("region", Text, nullable=False),
-    Column("lang", Text, nullable=False),
+    Column("lang", Text, nullable=False),  # BCP 47; "" = the node's first language
     Column("phone", Text),  # E.164, or a short code as imported.
     Column("email", Text),
     Column("lat", Float),
@@ -150,7 +150,7 @@ warning = Table(
     Column("event", Text, nullable=False),
     Column("headline", Text, nullable=False),
     Column("expires", Instant),
-    Column("references", Text, nullable=False),  # JSON [[sender, identifier, sent], …]
+    Column("refs", Text, nullable=False),  # CAP <references>: JSON [[sender, identifier, sent], …]
     Column("cancel_kind", Text),  # lift or retract
     Column("state", Text, nullable=False),
     Column("reasons", Text, nullable=False),  # JSON, as in problem details.
@@ -208,9 +208,15 @@ message = Table(
     Column("planned_at", Instant),
     Column("closed_as", Text),  # expired or withdrawn: then open deliveries count as that, without touching their rows.
     Column("closed_at", Instant),
-    Column("replaces_no", _No),  # The message whose recipients must hear of this one too (Update, Cancel).
+    Column("chain_id", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("terminal_rule", Text, nullable=False),  # both, either: what confirms a village that has a terminal
+    Column("bare_rule", Text, nullable=False),  # officer_and_door, officer: what confirms one that has none
+    Column("village_due_by", Instant),  # A village confirmed later than this is late.
+    Column("public", Integer, nullable=False),  # 1 = scope Public and status Actual: households and the public site may see it
 )
 Index("ix_message_open", message.c.closed_as, message.c.stage, message.c.no)
+Index("ix_message_chain", message.c.chain_id, message.c.seq)
 
 # Regions as named by the warning's area, and the recipients whose own point lies in it; written at acceptance, few rows.
 target_root = Table(
@@ -310,7 +316,8 @@ leg = Table(
     Column("priority", Integer, nullable=False),  # Lower goes first
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("tries", SmallInteger, nullable=False),  # Attempts that left or may have left
+    Column("attempts", SmallInteger, nullable=False),  # All, whatever became of them; the newest attempt's number
+    Column("tries", SmallInteger, nullable=False),  # Those that a gateway took and that silence answered
     Column("failures", SmallInteger, nullable=False),  # In a row
     Column("tries_max", SmallInteger, nullable=False),
     Column("wait_ms", Integer, nullable=False),
@@ -324,7 +331,8 @@ leg = Table(
     UniqueConstraint("publication_no"),
 )
 Index(
-    "ix_leg_due",
+    "ix_leg_due",  # Messages that are closed drop out of sight without touching their legs.
+    leg.c.message_no,
     leg.c.lane,
     leg.c.priority,
     leg.c.due_at,

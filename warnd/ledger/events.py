@@ -1,0 +1,82 @@
+"""The record of what happened: append-only, chained by hash for each writer, without personal data in the clear."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from warnd.ledger.values import dumps
+
+_START = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a transaction acts, and which process start acts in it.
+
+    Attributes:
+        now_ms: Milliseconds since 1970 UTC.
+        writer: Fresh for every process start; owns leases and one event chain.
+    """
+
+    now_ms: int
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where an event chain fails to verify."""
+
+    no: int
+    writer: str
+    seq: int
+    cause: str
+
+
+def append(conn: Connection, *, stamp: Stamp, kind: str, message_id: str | None, data: Mapping[str, Any]) -> None:
+    """Add one event to the writer's chain."""
+    last = conn.execute(
+        text("SELECT seq, hash FROM event WHERE writer = :writer ORDER BY seq DESC LIMIT 1"), {"writer": stamp.writer}
+    ).one_or_none()
+    seq, prev = (last.seq + 1, last.hash) if last else (1, _START)
+    row = {
+        "writer": stamp.writer,
+        "seq": seq,
+        "at": stamp.now_ms,
+        "kind": kind,
+        "message_id": message_id,
+        "data": dumps(data),
+        "prev": prev,
+    }
+    conn.execute(
+        text(
+            "INSERT INTO event (writer, seq, at, kind, message_id, data, prev, hash) "
+            "VALUES (:writer, :seq, :at, :kind, :message_id, :data, :prev, :hash)"
+        ),
+        {**row, "hash": _digest(row)},
+    )
+
+
+def verify(conn: Connection) -> Iterator[Break]:
+    """Yield every place where a chain does not hold; nothing if the record is whole."""
+    heads: dict[str, tuple[int, str]] = {}
+    rows = conn.execute(
+        text("SELECT no, writer, seq, at, kind, message_id, data, prev, hash FROM event ORDER BY writer, seq"),
+        execution_options={"yield_per": 1000},
+    )
+    for row in rows:
+        seq, prev = heads.get(row.writer, (0, _START))
+        if row.seq != seq + 1:
+            yield Break(row.no, row.writer, row.seq, f"event {seq + 1} is missing before it")
+        elif row.prev != prev:
+            yield Break(row.no, row.writer, row.seq, "it does not follow the event before it")
+        content = {key: getattr(row, key) for key in ("writer", "seq", "at", "kind", "message_id", "data", "prev")}
+        if row.hash != _digest(content):
+            yield Break(row.no, row.writer, row.seq, "its content was changed")
+        heads[row.writer] = (row.seq, row.hash)
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dumps(row).encode()).hexdigest()
