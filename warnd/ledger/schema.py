@@ -47,7 +47,9 @@ token = Table(
     "token",
     metadata,
     Column("no", _No, primary_key=True),
-    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the token; the token itself is printed once and not kept.
+    Column(
+        "hash", Text, nullable=False, unique=True
+    ),  # SHA-256 of the token; the token itself is printed once and not kept.
     Column("scope", Text, nullable=False),
     Column("senders", Text, nullable=False),  # JSON list; empty = any sender.
     Column("region", Text),  # The subtree that its warnings may target; NULL = the whole jurisdiction.
@@ -113,7 +115,12 @@ recipient_version = Table(
     Column("public_key", Text),  # base64url of 32 bytes; terminals.
 )
 Index("ix_recipient_version_recipient", recipient_version.c.recipient_no, recipient_version.c.from_rev, unique=True)
-Index("ix_recipient_version_region", recipient_version.c.region, recipient_version.c.kind, recipient_version.c.recipient_no)
+Index(
+    "ix_recipient_version_region",
+    recipient_version.c.region,
+    recipient_version.c.kind,
+    recipient_version.c.recipient_no,
+)
 Index(
     "ix_recipient_version_point",
     recipient_version.c.lat,
@@ -213,7 +220,9 @@ message = Table(
     Column("terminal_rule", Text, nullable=False),  # both, either: what confirms a village that has a terminal
     Column("bare_rule", Text, nullable=False),  # officer_and_door, officer: what confirms one that has none
     Column("village_due_by", Instant),  # A village confirmed later than this is late.
-    Column("public", Integer, nullable=False),  # 1 = scope Public and status Actual: households and the public site may see it
+    Column(
+        "public", Integer, nullable=False
+    ),  # 1 = scope Public and status Actual: households and the public site may see it
 )
 Index("ix_message_open", message.c.closed_as, message.c.stage, message.c.no)
 Index("ix_message_chain", message.c.chain_id, message.c.seq)
@@ -256,8 +265,16 @@ Index(
     "ix_target_unconfirmed",
     target.c.message_no,
     target.c.code,
+    target.c.path,  # So that one region's villages are found among all without reading their rows.
     sqlite_where=text("tier = 'village' AND ancestor = 0 AND confirmed_at IS NULL"),
     postgresql_where=text("tier = 'village' AND ancestor = 0 AND confirmed_at IS NULL"),
+)
+Index(
+    "ix_target_confirmed",
+    target.c.message_no,
+    target.c.confirmed_at,
+    sqlite_where=text("tier = 'village' AND ancestor = 0 AND confirmed_at IS NOT NULL"),
+    postgresql_where=text("tier = 'village' AND ancestor = 0 AND confirmed_at IS NOT NULL"),
 )
 
 delivery = Table(
@@ -458,7 +475,12 @@ terminal_receipt = Table(
     Column("at", Instant),
     Column("received_at", Instant, nullable=False),
 )
-Index("ix_terminal_receipt_message", terminal_receipt.c.message_id, terminal_receipt.c.terminal, terminal_receipt.c.received_at)
+Index(
+    "ix_terminal_receipt_message",
+    terminal_receipt.c.message_id,
+    terminal_receipt.c.terminal,
+    terminal_receipt.c.received_at,
+)
 
 # ---- totals and the record ----------------------------------------------------------------------------------------------------------
 

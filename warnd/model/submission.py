@@ -29,3 +29,11 @@ class Submission:
     fate: Fate
     warning_id: str | None = None
     reasons: tuple[Reason, ...] = ()
+
+
+class UnknownWarning(LookupError):  # noqa: N818 - a lookup that found nothing, which callers answer with 404
+    """No warning has this id."""
+
+
+class WrongState(Exception):  # noqa: N818 - the warning's state is wrong for the move, not the program
+    """The warning's state does not allow what was asked; the text says which state and what would be possible."""
