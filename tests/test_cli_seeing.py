@@ -1,0 +1,140 @@
+"""`status` and `coverage`: evidence side by side, villages by name, and exit codes a script can rely on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.api import FakeApi, fake_api
+from tests.fakes.command import run
+
+READY = {"status": "ready", "problems": []}
+WARNING = {
+    "id": "w1",
+    "level": "red",
+    "event": "洪水",
+    "status": "Actual",
+    "state": "dispatching",
+    "headline": "清溪河洪水红色预警",
+    "sender": "flood@county.example",
+    "sent": "2026-11-21T08:00:00Z",
+    "expires": "2026-11-21T14:00:00Z",
+    "totals": {
+        "deliveries": {"open": 11, "satisfied": 22, "exhausted": 3, "expired": 0, "withdrawn": 0},
+        "evidence": {"none": 4, "accepted": 5, "delivered": 6, "presented": 7, "acknowledged": 14},
+        "villages": {"targeted": 120, "confirmed": 108, "confirmed_late": 2, "unconfirmed": 12},
+        "planned": True,
+    },
+}
+SILENT = {
+    "code": "990101101201",
+    "name": "石桥村",
+    "reason": "offline",
+    "since": "2026-11-21T07:00:00Z",
+    "next_step": None,
+    "next_at": None,
+    "detail": "last seen 07:00",
+}
+COVERAGE = {
+    "warning": "w1",
+    "at": "2026-11-21T08:02:00Z",
+    "regions": [
+        {
+            "code": "990101101000",
+            "name": "青山镇",
+            "tier": "township",
+            "villages_targeted": 15,
+            "villages_confirmed": 14,
+        }
+    ],
+    "unconfirmed": [SILENT],
+    "confirmed_at": {"p50": 31, "p90": None, "p100": None},
+    "cursor": None,
+}
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with fake_api() as served:
+        served.answer("GET", "/readyz", READY)
+        served.answer("GET", "/api/v1/warnings/w1", WARNING)
+        yield served
+
+
+def test_evidence_stands_side_by_side_and_is_never_added_up(api: FakeApi) -> None:
+    ran = run("status", "w1", WARND_URL=api.url)
+    assert ran.code == 0
+    assert "none 4 | accepted 5 | delivered 6 | presented 7 | acknowledged 14" in ran.out
+    assert "120 targeted | 108 confirmed (2 of them late) | 12 unconfirmed" in ran.out
+    assert "36" not in ran.out
+    assert "32" not in ran.out
+
+
+def test_status_without_an_id_lists_the_warnings(api: FakeApi) -> None:
+    api.answer(
+        "GET", "/api/v1/warnings", {"warnings": [WARNING, WARNING | {"id": "w2", "status": "Exercise"}], "cursor": None}
+    )
+    ran = run("status", WARND_URL=api.url)
+    assert ran.code == 0
+    assert "red 洪水 (w1) dispatching" in ran.out
+    assert "[Exercise] red 洪水 (w2)" in ran.out
+
+
+def test_json_is_the_document_unchanged(api: FakeApi) -> None:
+    text = '{"warnings": [ ],\n   "cursor":null, "added_later": 1.50}'
+    api.answer("GET", "/api/v1/warnings", text)
+    assert run("status", "--json", WARND_URL=api.url).out == text + "\n"
+
+
+def test_watching_and_json_together_is_usage(api: FakeApi) -> None:
+    assert run("status", "--watch", "--json", WARND_URL=api.url).code == 2
+
+
+def test_an_unknown_warning_is_exit_1(api: FakeApi) -> None:
+    ran = run("status", "w404", WARND_URL=api.url)
+    assert ran.code == 1
+    assert "nothing at /api/v1/warnings/w404" in ran.err
+
+
+def test_coverage_names_each_silent_village_with_reason_since_and_detail(api: FakeApi) -> None:
+    api.answer("GET", "/api/v1/warnings/w1/coverage", COVERAGE)
+    ran = run("coverage", "w1", WARND_URL=api.url)
+    assert ran.code == 1
+    assert "青山镇: 14 of 15 villages confirmed" in ran.out
+    assert "石桥村: offline (last seen 07:00) since 2026-11-21T07:00:00Z" in ran.out
+    assert "50 % after 31 s, 90 % not yet" in ran.out
+
+
+def test_coverage_reads_every_page(api: FakeApi) -> None:
+    last = COVERAGE | {"unconfirmed": [SILENT | {"name": "柳树村"}]}
+    api.answer("GET", "/api/v1/warnings/w1/coverage", COVERAGE, COVERAGE | {"cursor": "c2"}, last)
+    ran = run("coverage", "w1", "--unconfirmed", WARND_URL=api.url)
+    assert ran.code == 1
+    assert "石桥村" in ran.out
+    assert "柳树村" in ran.out
+    assert "青山镇" not in ran.out
+    assert api.asked[-1].query["cursor"] == "c2"
+
+
+def test_coverage_with_every_village_confirmed_is_exit_0(api: FakeApi) -> None:
+    api.answer("GET", "/api/v1/warnings/w1/coverage", COVERAGE | {"unconfirmed": []})
+    assert run("coverage", "w1", "--unconfirmed", WARND_URL=api.url).code == 0
+    assert run("coverage", "w1", "--json", WARND_URL=api.url).code == 0
+
+
+def test_no_silent_village_proves_nothing_while_planning_goes_on(api: FakeApi) -> None:
+    unplanned = WARNING | {"totals": {"planned": False}}
+    api.answers.clear()
+    api.answer("GET", "/api/v1/warnings/w1", unplanned)
+    api.answer("GET", "/api/v1/warnings/w1/coverage", COVERAGE | {"unconfirmed": []})
+    ran = run("coverage", "w1", WARND_URL=api.url)
+    assert ran.code == 1
+    assert "Planning is not finished" in ran.out
+
+
+def test_coverage_json_hands_page_parameters_on(api: FakeApi) -> None:
+    api.answer("GET", "/api/v1/warnings/w1/coverage", COVERAGE)
+    ran = run(
+        "coverage", "w1", "--json", "--parent", "990101101000", "--limit", "5", "--cursor", "x", WARND_URL=api.url
+    )
+    assert ran.code == 1
+    assert api.asked[-1].query == {"parent": "990101101000", "limit": "5", "cursor": "x"}

@@ -1,0 +1,5 @@
+"""Lets `python -m warnd` be the command line."""
+
+from warnd.cli import main
+
+main()

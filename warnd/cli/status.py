@@ -1,0 +1,128 @@
+"""`warnd status`: how far warnings have come, once or live. Evidence stands side by side and is never added up."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from warnd.cli.client import Answer, Api, connect, must
+from warnd.cli.given import MaybeWarningId
+from warnd.cli.output import AsJson, hand_over, say
+from warnd.cli.stop import Exit, Stop
+from warnd.cli.words import named, plain
+
+_EVIDENCE = ("none", "accepted", "delivered", "presented", "acknowledged")
+_STATES = ("open", "satisfied", "exhausted", "expired", "withdrawn")
+_LISTED = 50  # Warnings on a screen without an id; --json has the daemon's page.
+_LOOK_AGAIN_S = 1.0
+
+Watch = Annotated[bool, typer.Option("--watch", help="Stay and show it live until Ctrl-C.")]
+
+
+def status(warning: MaybeWarningId = None, *, watch: Watch = False, as_json: AsJson = False) -> None:
+    """Show how far one warning, or all of them, have come."""
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for eyes, --json for programs: give one of them")
+    with connect() as api:
+        if watch:
+            _watch(api, warning)
+        answer = _ask(api, warning)
+        if as_json:
+            hand_over(answer)
+        say(*screen(api, warning, answer))
+
+
+def _ask(api: Api, warning: str | None) -> Answer:
+    return api.get(f"/api/v1/warnings/{warning}") if warning else api.get("/api/v1/warnings", {"limit": _LISTED})
+
+
+def screen(api: Api, warning: str | None, answer: Answer) -> list[str]:
+    """Return everything `status` shows, the bad news first."""
+    document = must(answer)
+    shown = _details(document) if warning else _list(document)
+    return [*troubles(api.get("/readyz")), *shown]
+
+
+def _watch(api: Api, warning: str | None) -> None:
+    try:
+        if sys.stdout.isatty():
+            _watch_live(api, warning)
+        else:
+            _watch_plain(api, warning)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.FINE) from None
+
+
+def _watch_live(api: Api, warning: str | None) -> None:
+    with Live(auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(Text("\n".join(_look(api, warning))), refresh=True)
+            time.sleep(_LOOK_AGAIN_S)
+
+
+def _watch_plain(api: Api, warning: str | None) -> None:
+    before: list[str] = []
+    while True:
+        now = _look(api, warning)
+        if now != before:
+            say(*now, "")
+            sys.stdout.flush()
+        before = now
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _look(api: Api, warning: str | None) -> list[str]:
+    """Return the screen; a daemon that restarts is shown as such and watched on."""
+    try:
+        return screen(api, warning, _ask(api, warning))
+    except Stop as stop:
+        if stop.code is not Exit.UNREACHABLE:
+            raise
+        return str(stop).splitlines()
+
+
+def troubles(answer: Answer) -> list[str]:
+    """Return what keeps warnings from leaving, from `/readyz`; nothing when all is well."""
+    if answer.good:
+        return []
+    problems = answer.document.get("problems") or [answer.document.get("detail") or f"/readyz answers {answer.status}"]
+    return [f"NOTHING IS LEAVING: {plain(each)}" for each in problems]
+
+
+def _list(document: Mapping[str, Any]) -> list[str]:
+    lines = [f"{named(each)} {plain(each.get('state'))}; {_villages(each)}" for each in document.get("warnings") or ()]
+    more = ["More warnings follow; --json gives the cursor."] if document.get("cursor") else []
+    return [*lines, *more] or ["No warnings."]
+
+
+def _details(warning: Mapping[str, Any]) -> list[str]:
+    totals = warning.get("totals") or {}
+    planning = (
+        [] if totals.get("planned", True) or warning.get("state") != "dispatching" else ["Planning is not finished."]
+    )
+    return [
+        f"{named(warning)} is {plain(warning.get('state'))}",
+        f"  {plain(warning.get('headline'))}",
+        f"  from {plain(warning.get('sender'))}, sent {plain(warning.get('sent'))}, expires {plain(warning.get('expires'))}",
+        f"Villages    {_villages(warning)}",
+        f"Evidence    {_beside(totals.get('evidence') or {}, _EVIDENCE)}",
+        f"Deliveries  {_beside(totals.get('deliveries') or {}, _STATES)}",
+        *planning,
+    ]
+
+
+def _villages(warning: Mapping[str, Any]) -> str:
+    villages = (warning.get("totals") or {}).get("villages") or {}
+    late = f" ({villages['confirmed_late']} of them late)" if villages.get("confirmed_late") else ""
+    return (
+        f"{plain(villages.get('targeted', 0))} targeted | {plain(villages.get('confirmed', 0))} confirmed{late} | "
+        f"{plain(villages.get('unconfirmed', 0))} unconfirmed"
+    )
+
+
+def _beside(counts: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return " | ".join(f"{name} {plain(counts.get(name, 0))}" for name in names)

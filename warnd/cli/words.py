@@ -1,0 +1,31 @@
+"""Turns what the daemon answered into lines for a person. Text that came from outside is shown, never obeyed."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Control, format (bidi overrides, zero width) and surrogate characters would let a warning's text repaint the operator's screen.
+_UNSAFE = {"Cc", "Cf", "Cs"}
+
+
+def plain(value: object) -> str:
+    """Return `value` as one line without characters that could steer a terminal; None and "" become "-"."""
+    text = "" if value is None else str(value)
+    kept = "".join(" " if unicodedata.category(each) in _UNSAFE else each for each in text)
+    return " ".join(kept.split()) or "-"
+
+
+def reasons(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return each reason (DESIGN §10) as two lines: what and where, then what to do."""
+    lines = []
+    for reason in found:
+        head = f"{plain(reason.get('verdict'))}: {plain(reason.get('cause'))}"
+        lines.append(f"  {head} [{plain(reason.get('code'))} at {plain(reason.get('element'))}]")
+        lines.append(f"    to do: {plain(reason.get('fix'))}")
+    return lines
+
+
+def named(warning: Mapping[str, Any]) -> str:
+    """Return a warning in a few words: level, event and id."""
+    drill = "" if warning.get("status") == "Actual" else f"[{plain(warning.get('status'))}] "
+    return f"{drill}{plain(warning.get('level'))} {plain(warning.get('event'))} ({plain(warning.get('id'))})"
