@@ -79,7 +79,17 @@ region = Table(
     Column("from_rev", Integer, nullable=False),
 )
 Index("ix_region_parent", region.c.parent)
-Index("ix_region_box", region.c.min_lat, region.c.max_lat)
+# Holds all that the first look at a polygon's neighbourhood reads, so that it never touches rows with large shapes.
+Index(
+    "ix_region_box",
+    region.c.tier,
+    region.c.min_lat,
+    region.c.max_lat,
+    region.c.min_lon,
+    region.c.max_lon,
+    region.c.from_rev,
+    region.c.code,
+)
 
 region_alias = Table(
     "region_alias",
@@ -125,6 +135,10 @@ Index(
     "ix_recipient_version_point",
     recipient_version.c.lat,
     recipient_version.c.lon,
+    recipient_version.c.from_rev,
+    recipient_version.c.to_rev,
+    recipient_version.c.recipient_no,
+    recipient_version.c.region,
     sqlite_where=recipient_version.c.lat.is_not(None),
     postgresql_where=recipient_version.c.lat.is_not(None),
 )

@@ -101,10 +101,15 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.database and parsed.database != ":memory:" else None
 
 
-def open_engine(url: str) -> Engine:
-    """Return a plain synchronous engine with the daemon's own pragmas: for imports and the tools that open the store directly."""
+def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
+    """Return a plain synchronous engine with the daemon's own pragmas: for imports and the tools that open the store directly.
+
+    Args:
+        url: As in `store.url`.
+        begin: "BEGIN" gives transactions that take no lock as long as they only read.
+    """
     engine = create_engine(_parsed(url), poolclass=StaticPool if sqlite_path(url) is None else None)
-    _tune(engine, begin="BEGIN IMMEDIATE")
+    _tune(engine, begin=begin)
     return engine
 
 
@@ -223,4 +228,4 @@ def _tune(engine: Engine, *, begin: str) -> None:
 
 def ready(conn: Connection) -> bool:
     """Say whether the store answers."""
-    return conn.execute(text("SELECT 1")).scalar_one() == 1
+    return bool(conn.execute(text("SELECT 1")).scalar_one() == 1)

@@ -1,0 +1,201 @@
+"""Claiming: which legs are due, most urgent first, and the attempt committed before any network call.
+
+Every claim carries a fencing token. Whoever holds an older one can still tell what became of its attempt, but no longer moves the leg.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger import digits, events
+from warnd.ledger.events import Stamp
+from warnd.ledger.priority import all_of
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One try that is ours until the lease ends.
+
+    Attributes:
+        leg_no, number, token: Which attempt it is, and the fence for its outcome.
+        lang: The recipient's language; "" = the node's first.
+        purpose: warning, cancel, area; publications have that of their message.
+        public: True for the general public's copies, which carry no request to answer.
+        digit: What the recipient replies to confirm; None = nothing is asked, or all nine digits are taken.
+        regions: For publications: JSON list of region codes that shall play, None = all.
+    """
+
+    leg_no: int
+    number: int
+    token: int
+    message_no: int
+    channel: str
+    address: str
+    recipient: str | None
+    lang: str
+    purpose: str
+    public: bool
+    digit: int | None
+    repeated: bool
+    regions: str | None
+
+
+def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stamp) -> list[Claimed]:
+    """Take up to `limit` due legs of a lane, of open and unexpired messages only; commit their attempts as submitting."""
+    nos = _due(conn, lane=lane, limit=limit, now_ms=stamp.now_ms)
+    if not nos:
+        return []
+    _take(conn, nos, lease_ms=lease_ms, stamp=stamp)
+    rows = _details(conn, nos)
+    asked = digits.assign(conn, asking=[(row.address, row.message_no) for row in rows if _asks(row)], now_ms=stamp.now_ms)
+    by_message: dict[str, list[list[int]]] = {}
+    for row in rows:
+        by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
+    for message_id, tries in by_message.items():
+        events.append(conn, stamp=stamp, kind="attempt.submitting", message_id=message_id, data={"lane": lane, "legs": tries})
+    return [_claimed(row, asked.get((row.address, row.message_no)) if _asks(row) else None) for row in rows]
+
+
+def _due(conn: Connection, *, lane: str, limit: int, now_ms: int) -> list[int]:
+    """Return leg numbers in order of claim: by priority, then due time, then number.
+
+    One index range for each (message, priority): rows that are due later, and rows of closed messages, are never walked over.
+    """
+    open_messages = conn.execute(
+        text("SELECT no, urgency FROM message WHERE closed_as IS NULL AND expires_at > :now"), {"now": now_ms}
+    )
+    ranges: dict[int, list[int]] = {}
+    for row in open_messages:
+        for priority in all_of(row.urgency):
+            ranges.setdefault(priority, []).append(row.no)
+    found: list[int] = []
+    for priority in sorted(ranges):
+        candidates = [
+            _range(conn, message_no=no, lane=lane, priority=priority, limit=limit - len(found), now_ms=now_ms)
+            for no in sorted(ranges[priority])
+        ]
+        merged = heapq.merge(*candidates)
+        found += [no for (_, no), _ in zip(merged, range(limit - len(found)), strict=False)]
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _range(
+    conn: Connection, *, message_no: int, lane: str, priority: int, limit: int, now_ms: int
+) -> list[tuple[int, int]]:
+    rows = conn.execute(
+        text(
+            "SELECT due_at, no FROM leg WHERE message_no = :message AND lane = :lane AND priority = :priority AND state = 'due' "
+            "AND due_at <= :now ORDER BY due_at, no LIMIT :limit"
+        ),
+        {"message": message_no, "lane": lane, "priority": priority, "now": now_ms, "limit": limit},
+    )
+    return [(row.due_at, row.no) for row in rows]
+
+
+def _take(conn: Connection, nos: Sequence[int], *, lease_ms: int, stamp: Stamp) -> None:
+    conn.execute(
+        text(
+            "UPDATE leg SET state = 'submitting', owner = :owner, token = token + 1, lease_until = :until, attempts = attempts + 1, "
+            "last_at = :now WHERE no = :no AND state = 'due'"
+        ),
+        [{"no": no, "owner": stamp.writer, "until": stamp.now_ms + lease_ms, "now": stamp.now_ms} for no in nos],
+    )
+    conn.execute(
+        text(
+            "INSERT INTO attempt (leg_no, number, state, repeat, parts, submitted_at) "
+            "SELECT no, attempts, 'submitting', repeat, 1, :now FROM leg WHERE no = :no"
+        ),
+        [{"no": no, "now": stamp.now_ms} for no in nos],
+    )
+
+
+def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
+    """Return what rendering needs, in the order of `nos`."""
+    statement = text(
+        "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, m.id AS message_id, m.kind, "
+        "d.purpose, d.proof, v.kind AS recipient_kind, v.lang, r.id AS recipient, p.regions "
+        "FROM leg l JOIN message m ON m.no = l.message_no "
+        "LEFT JOIN delivery d ON d.no = l.delivery_no LEFT JOIN recipient_version v ON v.no = d.version_no "
+        "LEFT JOIN recipient r ON r.no = d.recipient_no LEFT JOIN publication p ON p.no = l.publication_no "
+        "WHERE l.no = :no"
+    )
+    return [conn.execute(statement, {"no": no}).one() for no in nos]
+
+
+def _asks(row: Row[Any]) -> bool:
+    """Say whether this try asks its reader to reply: people with a duty, about a warning that still holds for them."""
+    return row.purpose == "warning" and row.recipient_kind not in {"household", "terminal"}
+
+
+def _claimed(row: Row[Any], digit: int | None) -> Claimed:
+    return Claimed(
+        leg_no=row.no,
+        number=row.attempts,
+        token=row.token,
+        message_no=row.message_no,
+        channel=row.channel,
+        address=row.address,
+        recipient=row.recipient,
+        lang=row.lang or "",
+        purpose=row.purpose or row.kind,
+        public=row.recipient_kind == "household",
+        digit=digit,
+        repeated=bool(row.repeat),
+        regions=row.regions,
+    )
+
+
+def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, int, str]]:
+    """Turn attempts whose lease has ended into unknown: they may have left.
+
+    Args:
+        everyone: True at the start of the one daemon of a file: whoever held a lease before is gone.
+
+    Returns:
+        (leg number, attempt number, channel) of each, for asking the provider what became of it.
+    """
+    rows = list(
+        conn.execute(
+            text(
+                "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id FROM leg l JOIN message m ON m.no = l.message_no "
+                "WHERE l.state = 'submitting' AND (l.lease_until <= :now OR (:everyone = 1 AND l.owner <> :writer)) ORDER BY l.no"
+            ),
+            {"now": stamp.now_ms, "everyone": int(everyone), "writer": stamp.writer},
+        )
+    )
+    if not rows:
+        return []
+    conn.execute(
+        text("UPDATE attempt SET state = 'unknown', reason = 'lapsed' WHERE leg_no = :no AND number = :number AND state = 'submitting'"),
+        [{"no": row.no, "number": row.attempts} for row in rows],
+    )
+    conn.execute(
+        text(
+            "UPDATE leg SET state = 'waiting', due_at = :due_at, repeat = 1, token = token + 1, owner = NULL, lease_until = NULL "
+            "WHERE no = :no AND state = 'submitting'"
+        ),
+        [{"no": row.no, "due_at": stamp.now_ms + row.wait_ms} for row in rows],
+    )
+    by_message: dict[str, list[list[int]]] = {}
+    for row in rows:
+        by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
+    for message_id, tries in by_message.items():
+        events.append(conn, stamp=stamp, kind="attempt.unknown", message_id=message_id, data={"legs": tries, "reason": "lapsed"})
+    return [(row.no, row.attempts, row.channel) for row in rows]
+
+
+def next_due(conn: Connection, *, lane: str) -> int | None:
+    """Return when the lane's next leg of an open message is due (milliseconds), or None."""
+    due: int | None = conn.execute(
+        text(
+            "SELECT min(l.due_at) FROM leg l JOIN message m ON m.no = l.message_no WHERE m.closed_as IS NULL AND l.lane = :lane "
+            "AND l.state = 'due'"
+        ),
+        {"lane": lane},
+    ).scalar()
+    return due

@@ -1,0 +1,80 @@
+"""Reply digits: which of 1–9 answers which message on one phone.
+
+A digit stays with its message over all repeats until it is answered or the message ends, so that "2" always means the same thing to the
+person who reads two open warnings.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+_DIGITS = range(1, 10)
+
+
+def assign(conn: Connection, *, asking: Iterable[tuple[str, int]], now_ms: int) -> dict[tuple[str, int], int]:
+    """Give each (address, message number) its digit: the one it has, else the free one that was used longest ago.
+
+    An address with nine open messages gets no tenth digit: a reply that could mean two things would confirm the wrong one.
+    """
+    given: dict[tuple[str, int], int] = {}
+    for address, message_no in dict.fromkeys(asking):
+        digit = _kept(conn, address, message_no) or _fresh(conn, address, message_no, now_ms)
+        if digit is not None:
+            given[address, message_no] = digit
+    return given
+
+
+def _kept(conn: Connection, address: str, message_no: int) -> int | None:
+    digit: int | None = conn.execute(
+        text("SELECT digit FROM reply_digit WHERE address = :address AND message_no = :message_no"),
+        {"address": address, "message_no": message_no},
+    ).scalar()
+    return digit
+
+
+def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int | None:
+    rows = conn.execute(
+        text("SELECT digit, max(no) AS last, sum(CASE WHEN closed_at IS NULL THEN 1 ELSE 0 END) AS open FROM reply_digit "
+             "WHERE address = :address GROUP BY digit"),
+        {"address": address},
+    )
+    used = {row.digit: row for row in rows}
+    free = [digit for digit in _DIGITS if digit not in used or not used[digit].open]
+    if not free:
+        return None
+    digit = min(free, key=lambda one: (used[one].last if one in used else 0, one))
+    conn.execute(
+        text("INSERT INTO reply_digit (address, message_no, digit, opened_at) VALUES (:address, :message_no, :digit, :now)"),
+        {"address": address, "message_no": message_no, "digit": digit, "now": now_ms},
+    )
+    return digit
+
+
+def meant(conn: Connection, *, address: str, digit: int | None) -> int | None:
+    """Return the message that a reply from this address means.
+
+    A digit means its open message, else the last one that had it: a late answer is kept as what it was. No digit (a bare "received") means
+    the only open message there, and nothing if there are several.
+    """
+    if digit is None:
+        rows = conn.execute(
+            text("SELECT message_no FROM reply_digit WHERE address = :address AND closed_at IS NULL"), {"address": address}
+        ).scalars()
+        found = list(rows)
+        return found[0] if len(found) == 1 else None
+    message_no: int | None = conn.execute(
+        text(
+            "SELECT message_no FROM reply_digit WHERE address = :address AND digit = :digit "
+            "ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, no DESC LIMIT 1"
+        ),
+        {"address": address, "digit": digit},
+    ).scalar()
+    return message_no
+
+
+def close(conn: Connection, *, address: str, message_no: int, now_ms: int) -> None:
+    """End the question: it was answered."""
+    conn.execute(
+        text("UPDATE reply_digit SET closed_at = :now WHERE address = :address AND message_no = :message_no AND closed_at IS NULL"),
+        {"address": address, "message_no": message_no, "now": now_ms},
+    )

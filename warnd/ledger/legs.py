@@ -1,0 +1,130 @@
+"""Legs: one delivery by one channel to one address. Made with their delivery, with a snapshot of the address."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger.priority import of_audience, priority
+from warnd.ledger.publications import lane
+from warnd.model.plan import Plan
+
+# Where in the directory each channel finds its address; a channel that is not named here uses the recipient's phone.
+_ADDRESS = {"mqtt": "'terminal:' || r.id", "email": "v.email"}
+_PHONE = "v.phone"
+
+_INSERT = (
+    "INSERT INTO leg (message_no, delivery_no, channel, address, lane, step, priority, state, due_at, attempts, tries, failures, "
+    "tries_max, wait_ms, repeat, token) "
+)
+_ONCE = "ON CONFLICT (delivery_no, channel, address) DO NOTHING"
+
+
+def plan(
+    conn: Connection,
+    *,
+    message: Row[Any],
+    plan: Plan,
+    index: int,
+    after: int,
+    channels: Collection[str],
+    opens_at: int | None,
+) -> None:
+    """Make the legs of the deliveries numbered above `after`, all of one audience.
+
+    A terminal's own command comes only after the region's topic had its time, so its first try is due one wait later.
+    """
+    audience = plan.audiences[index]
+    direct_after = audience.wait_s * 1000 if audience.kind == "terminals" else 0
+    start = (opens_at or message.released_at) if audience.kind == "terminals" else message.released_at
+    usable = [channel for channel in audience.channels if channel in channels]
+    for step, channel in enumerate(usable):
+        address = _ADDRESS.get(channel, _PHONE)
+        conn.execute(
+            text(
+                f"{_INSERT} SELECT :no, d.no, :channel, {address}, :lane, :step, :priority, "  # noqa: S608 - constants
+                "CASE WHEN :parallel = 1 OR NOT EXISTS (SELECT 1 FROM leg e WHERE e.delivery_no = d.no) THEN 'due' ELSE 'standby' END, "
+                ":due_at, 0, 0, 0, :tries, :wait_ms, 0, 0 "
+                "FROM delivery d JOIN recipient_version v ON v.no = d.version_no JOIN recipient r ON r.no = d.recipient_no "
+                f"WHERE d.no > :after AND d.message_no = :no AND {address} IS NOT NULL ORDER BY d.no {_ONCE}"
+            ),
+            {
+                "no": message.no,
+                "after": after,
+                "channel": channel,
+                "lane": lane(channel, drill=bool(message.drill)),
+                "step": step,
+                "priority": priority(message.urgency, of_audience(audience.kind)),
+                "parallel": int(audience.parallel),
+                "due_at": start + direct_after,
+                "tries": audience.tries,
+                "wait_ms": audience.wait_s * 1000,
+            },
+        )
+
+
+def carry(
+    conn: Connection, *, message: Row[Any], plan: Plan, old_no: int, after: int, channels: Collection[str]
+) -> None:
+    """Give carried-over deliveries numbered above `after` the legs that may have reached their recipients before.
+
+    The public is told once; the others until it is proved or the plan's tries are used up. Terminals hear by their region's topic first.
+    """
+    names = {f"channel{n}": name for n, name in enumerate(sorted(channels))}
+    if not names:
+        return
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, d.no, o.channel, o.address, o.lane, o.step, "  # noqa: S608 - constants
+            ":base + o.priority % 100 - o.priority % 10, 'due', "
+            "CASE WHEN o.channel = 'mqtt' THEN :now + :wait_ms ELSE :now END, 0, 0, 0, "
+            "CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 "
+            "FROM delivery d JOIN delivery was ON was.message_no = :old AND was.recipient_no = d.recipient_no "
+            "JOIN leg o ON o.delivery_no = was.no "
+            "WHERE d.no > :after AND d.message_no = :no AND (o.attempts > 0 OR o.channel = 'mqtt') "
+            f"AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}"
+        ),
+        {
+            **names,
+            "no": message.no,
+            "old": old_no,
+            "after": after,
+            "base": message.urgency * 100,
+            "now": message.released_at,
+            "tries": plan.cancel_tries,
+            "wait_ms": plan.cancel_wait_s * 1000,
+        },
+    )
+
+
+def finish(conn: Connection, *, delivery_nos: Collection[int]) -> None:
+    """Stop whatever is still planned for these deliveries; a try under way is left to its outcome."""
+    if delivery_nos:
+        conn.execute(
+            text("UPDATE leg SET state = 'done' WHERE delivery_no = :no AND state IN ('standby', 'due', 'waiting')"),
+            [{"no": no} for no in delivery_nos],
+        )
+
+
+def start_next(conn: Connection, *, delivery_no: int, now_ms: int) -> bool:
+    """Start the next channel of a delivery's order; False if none stands by."""
+    started = conn.execute(
+        text(
+            "UPDATE leg SET state = 'due', due_at = :now WHERE no = (SELECT no FROM leg WHERE delivery_no = :delivery "
+            "AND state = 'standby' ORDER BY step, no LIMIT 1)"
+        ),
+        {"delivery": delivery_no, "now": now_ms},
+    )
+    return started.rowcount > 0
+
+
+def active(conn: Connection, *, delivery_no: int) -> bool:
+    """Say whether any channel of the delivery can still bring something about by itself."""
+    return bool(
+        conn.execute(
+            text(
+                "SELECT EXISTS (SELECT 1 FROM leg WHERE delivery_no = :no AND state IN ('standby', 'due', 'submitting', 'waiting'))"
+            ),
+            {"no": delivery_no},
+        ).scalar()
+    )

@@ -1,0 +1,294 @@
+"""From message to deliveries and legs, in resumable chunks.
+
+Each chunk is one short transaction: what it makes, the counters and the cursor are committed together, so that a crash between two chunks
+loses nothing and repeats nothing. A message passes the stages publications, targets, audience:0, audience:1 …, carry and is then planned
+(a Cancel has only publications and carry); within a stage rows are made in the order in which they will be claimed.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger import deliveries, legs, messages, publications, targets, villages
+from warnd.ledger.counters import add_planned
+from warnd.ledger.events import Stamp
+from warnd.model.evidence import Evidence
+from warnd.model.plan import Audience, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much one chunk may do, so that its transaction holds the write lock for at most about 150 ms.
+
+    Attributes:
+        regions: Regions expanded, or walked for seats and terminals, in one chunk.
+        rows: Deliveries to the public, or carried over, in one chunk.
+    """
+
+    regions: int = 2_000
+    rows: int = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What this node can use, handed in because the ledger knows no settings.
+
+    Attributes:
+        channels: Names of the channels that are on.
+        jurisdiction: Codes of the regions this node serves; empty = all.
+        opens_at: For loudspeakers with hours: milliseconds since 1970 at which they may next speak, by plan name.
+    """
+
+    channels: frozenset[str]
+    jurisdiction: tuple[str, ...]
+    opens_at: dict[str, int]
+
+
+_VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
+_INSERT = (
+    "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state, due_by) "
+)
+_ONCE = "ON CONFLICT (message_no, recipient_no, purpose, subject) DO NOTHING"
+
+
+def step(conn: Connection, *, means: Means, pace: Pace, stamp: Stamp) -> str | None:
+    """Make the next chunk of the most urgent message that is not planned yet.
+
+    Returns:
+        The message's id, or None when there is nothing to plan.
+    """
+    message = messages.next_to_plan(conn)
+    if message is None:
+        return None
+    plan = Plan.from_dict(json.loads(message.plan))
+    stage, cursor = _run(conn, message, plan, means=means, pace=pace, stamp=stamp)
+    if stage == "planned":
+        messages.planned(conn, no=message.no, stamp=stamp)
+    else:
+        messages.advance(conn, no=message.no, stage=stage, cursor=cursor)
+    found: str = message.id
+    return found
+
+
+def _run(
+    conn: Connection, message: Row[Any], plan: Plan, *, means: Means, pace: Pace, stamp: Stamp
+) -> tuple[str, dict[str, Any]]:
+    """Run one chunk; return the stage and cursor that come next."""
+    cursor = json.loads(message.cursor)
+    stage, _, index = message.stage.partition(":")
+    if stage == "publications":
+        publications.plan(conn, message=message, plan=plan, channels=means.channels, opens_at=means.opens_at.get(plan.name))
+        return ("carry" if message.kind == "cancel" else "targets"), {}
+    if stage == "targets":
+        left, made = targets.expand(conn, message=message, cursor=cursor, jurisdiction=means.jurisdiction, limit=pace.regions)
+        villages.catch_up(conn, message_no=message.no, codes=made, stamp=stamp)
+        return ("targets", left) if left else ("audience:0", {})
+    if stage == "audience" and int(index) < len(plan.audiences):
+        left = _audience(conn, message, plan, index=int(index), cursor=cursor, means=means, pace=pace, stamp=stamp)
+        return (message.stage, left) if left else (f"audience:{int(index) + 1}", {})
+    left = _carry(conn, message, plan, cursor=cursor, means=means, limit=pace.rows)
+    return ("carry", left) if left else ("planned", {})
+
+
+def _audience(
+    conn: Connection,
+    message: Row[Any],
+    plan: Plan,
+    *,
+    index: int,
+    cursor: dict[str, Any],
+    means: Means,
+    pace: Pace,
+    stamp: Stamp,
+) -> dict[str, Any]:
+    """Plan the next chunk of one audience; return the cursor, empty at the audience's end."""
+    audience = plan.audiences[index]
+    if audience.kind == "public" and not message.public:
+        return {}
+    before = _last_delivery(conn)
+    values = {
+        "no": message.no,
+        "rev": message.directory_rev,
+        "audience": index,
+        "proof": int(audience.proof),
+        "due_by": None if audience.within_s is None else message.released_at + audience.within_s * 1000,
+    }
+    if audience.kind == "public":
+        left = _households(conn, values, cursor=cursor, limit=pace.rows)
+    else:
+        left = _by_regions(conn, audience, values, cursor=cursor, limit=pace.regions)
+    if audience.kind == "terminals":
+        publications.cover_new(conn, message_no=message.no, after=before)
+    deliveries.settle_planned(conn, message_no=message.no, after=before, now_ms=stamp.now_ms)
+    legs.plan(
+        conn, message=message, plan=plan, index=index, after=before, channels=means.channels, opens_at=means.opens_at.get(plan.name)
+    )
+    deliveries.close_pathless(conn, message_no=message.no, after=before)
+    add_planned(conn, message_no=message.no, after=before)
+    return left
+
+
+def _by_regions(
+    conn: Connection, audience: Audience, values: dict[str, Any], *, cursor: dict[str, Any], limit: int
+) -> dict[str, Any]:
+    """Walk the next `limit` target regions for seats or terminals."""
+    after = cursor.get("after", 0)
+    upto = conn.execute(
+        text("SELECT max(no) FROM (SELECT no FROM target WHERE message_no = :no AND no > :after ORDER BY no LIMIT :limit) AS chunk"),
+        {**values, "after": after, "limit": limit},
+    ).scalar()
+    if upto is None:
+        return {}
+    bounds = {**values, "after": after, "upto": upto}
+    if audience.kind == "terminals":
+        _insert_terminals(conn, bounds)
+    else:
+        _insert_seats(conn, audience, bounds)
+    return {"after": upto}
+
+
+def _insert_seats(conn: Connection, audience: Audience, values: dict[str, Any]) -> None:
+    roles = {f"role{n}": role for n, role in enumerate(audience.roles)}
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - parts are constants or parameter names
+            "FROM target t JOIN seat s ON s.region = t.code JOIN recipient_version v ON v.no = s.version_no "
+            f"WHERE t.message_no = :no AND t.no > :after AND t.no <= :upto AND ({_where(audience)}) "
+            f"AND s.role IN ({', '.join(':' + name for name in roles)}) AND {_VISIBLE} ORDER BY t.no, v.recipient_no {_ONCE}"
+        ),
+        {**values, **roles},
+    )
+
+
+def _where(audience: Audience) -> str:
+    conditions = {
+        "village": "(t.tier = 'village' AND t.ancestor = 0)",
+        "targeted": "t.ancestor = 0",
+        "ancestors": "t.ancestor = 1",
+    }
+    return " OR ".join(conditions[where] for where in audience.where)
+
+
+def _insert_terminals(conn: Connection, values: dict[str, Any]) -> None:
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            "FROM target t JOIN recipient_version v ON v.region = t.code AND v.kind = 'terminal' "
+            f"WHERE t.message_no = :no AND t.no > :after AND t.no <= :upto AND t.ancestor = 0 AND {_VISIBLE} "
+            f"ORDER BY t.no, v.recipient_no {_ONCE}"
+        ),
+        values,
+    )
+
+
+def _households(conn: Connection, values: dict[str, Any], *, cursor: dict[str, Any], limit: int) -> dict[str, Any]:
+    """Plan the next households: first those of the target regions, then those whose own point lies in the area."""
+    if "point" in cursor:
+        return _households_by_point(conn, values, after=cursor["point"], limit=limit)
+    place = {**values, "t": cursor.get("t", 0), "r": cursor.get("r", 0), "limit": limit}
+    walk = (
+        "FROM target t JOIN recipient_version v ON v.region = t.code AND v.kind = 'household' "
+        "WHERE t.message_no = :no AND t.ancestor = 0 AND t.no >= :t AND (t.no > :t OR v.recipient_no > :r) "
+        f"AND {_VISIBLE} "
+    )
+    end = conn.execute(
+        text(f"SELECT t.no AS t, v.recipient_no AS r {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),  # noqa: S608 - constants
+        {**place, "skip": limit - 1},
+    ).one_or_none()
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            f"{walk} ORDER BY t.no, v.recipient_no LIMIT :limit {_ONCE}"
+        ),
+        place,
+    )
+    return {"t": end.t, "r": end.r} if end is not None else {"point": 0}
+
+
+def _households_by_point(conn: Connection, values: dict[str, Any], *, after: int, limit: int) -> dict[str, Any]:
+    bounds = {**values, "after": after, "limit": limit}
+    end = conn.execute(
+        text(
+            "SELECT max(recipient_no) FROM (SELECT recipient_no FROM target_recipient "
+            "WHERE message_no = :no AND recipient_no > :after ORDER BY recipient_no LIMIT :limit) AS chunk"
+        ),
+        bounds,
+    ).scalar()
+    if end is None:
+        return {}
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            "FROM target_recipient p JOIN recipient_version v ON v.recipient_no = p.recipient_no AND v.kind = 'household' "
+            f"WHERE p.message_no = :no AND p.recipient_no > :after AND p.recipient_no <= :upto AND {_VISIBLE} "
+            f"ORDER BY p.recipient_no {_ONCE}"
+        ),
+        {**bounds, "upto": end},
+    )
+    return {"point": end}
+
+
+def _last_delivery(conn: Connection) -> int:
+    last: int | None = conn.execute(text("SELECT max(no) FROM delivery")).scalar()
+    return last or 0
+
+
+def _carry(
+    conn: Connection, message: Row[Any], plan: Plan, *, cursor: dict[str, Any], means: Means, limit: int
+) -> dict[str, Any]:
+    """Carry the next recipients over who may have got an earlier message of the chain; return the cursor, empty at the end."""
+    earlier = list(
+        conn.execute(
+            text("SELECT no FROM message WHERE chain_id = :chain AND seq < :seq ORDER BY seq"),
+            {"chain": message.chain_id, "seq": message.seq},
+        ).scalars()
+    )
+    position = cursor.get("of", 0)
+    if position >= len(earlier):
+        return {}
+    old_no, after = earlier[position], cursor.get("after", 0)
+    upto = conn.execute(
+        text(
+            "SELECT max(recipient_no) FROM (SELECT recipient_no FROM delivery "
+            "WHERE message_no = :old AND recipient_no > :after ORDER BY recipient_no LIMIT :limit) AS chunk"
+        ),
+        {"old": old_no, "after": after, "limit": limit},
+    ).scalar()
+    if upto is None:
+        return {"of": position + 1, "after": 0}
+    carry_range(conn, message=message, plan=plan, old_no=old_no, after=after, upto=upto, channels=means.channels)
+    return {"of": position, "after": upto}
+
+
+def carry_range(
+    conn: Connection, *, message: Row[Any], plan: Plan, old_no: int, after: int, upto: int, channels: frozenset[str]
+) -> None:
+    """Give a Cancel or Update to recipients of an older message, numbered (after, upto], who may have got it, on the same channels."""
+    before = _last_delivery(conn)
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, d.recipient_no, d.version_no, :purpose, '', d.region, -1, "  # noqa: S608 - constants
+            "CASE WHEN v.kind = 'household' THEN :accepted ELSE :delivered END, 0, 'open', NULL "
+            "FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
+            "WHERE d.message_no = :old AND d.recipient_no > :after AND d.recipient_no <= :upto AND "
+            "(d.evidence > 0 OR EXISTS (SELECT 1 FROM leg l JOIN attempt a ON a.leg_no = l.no WHERE l.delivery_no = d.no "
+            "AND a.state IN ('submitting', 'accepted', 'unknown'))) "
+            "AND NOT EXISTS (SELECT 1 FROM delivery told WHERE told.message_no = :no AND told.recipient_no = d.recipient_no) "
+            f"ORDER BY d.no {_ONCE}"
+        ),
+        {
+            "no": message.no,
+            "old": old_no,
+            "after": after,
+            "upto": upto,
+            "purpose": "cancel" if message.kind == "cancel" else "area",
+            "accepted": int(Evidence.ACCEPTED),
+            "delivered": int(Evidence.DELIVERED),
+        },
+    )
+    publications.cover_new(conn, message_no=message.no, after=before)
+    legs.carry(conn, message=message, plan=plan, old_no=old_no, after=before, channels=channels)
+    deliveries.close_pathless(conn, message_no=message.no, after=before)
+    add_planned(conn, message_no=message.no, after=before)

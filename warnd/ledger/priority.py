@@ -1,0 +1,28 @@
+"""The order of claims as one number: lower goes first.
+
+Cancels before red before blue, live before drills; within a level seats and publications before terminals' own commands before the public;
+within those first tries before repeats.
+"""
+
+SEATS, TERMINALS, PUBLIC = 0, 1, 2
+_REPEAT = 5
+
+
+def priority(urgency: int, kind: int, *, repeat: bool = False) -> int:
+    """Return the priority of a leg.
+
+    Args:
+        urgency: 0 cancel, 1–4 level, 5–9 the same in drills.
+        kind: SEATS, TERMINALS or PUBLIC.
+    """
+    return urgency * 100 + kind * 10 + (_REPEAT if repeat else 0)
+
+
+def all_of(urgency: int) -> list[int]:
+    """Return every priority that a message of this urgency can give to a leg, most urgent first."""
+    return [priority(urgency, kind, repeat=repeat) for kind in (SEATS, TERMINALS, PUBLIC) for repeat in (False, True)]
+
+
+def of_audience(kind: str) -> int:
+    """Return the kind of an audience as plans name it."""
+    return {"seats": SEATS, "terminals": TERMINALS, "public": PUBLIC}[kind]

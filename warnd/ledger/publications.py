@@ -1,0 +1,178 @@
+"""Sends that serve many deliveries at once: a region's loudspeaker topic, the public site."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger import targets
+from warnd.ledger.counters import Cell, move
+from warnd.ledger.priority import SEATS, priority
+from warnd.ledger.values import dumps
+from warnd.model.evidence import Evidence
+from warnd.model.plan import Plan
+
+_SITE = "site"
+
+
+def plan(
+    conn: Connection, *, message: Row[Any], plan: Plan, channels: Collection[str], opens_at: int | None
+) -> None:
+    """Make the message's publications and their legs.
+
+    A new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a Cancel goes on those only.
+
+    Args:
+        opens_at: When loudspeakers may next speak, if the plan's hours keep them silent now.
+    """
+    if "mqtt" in channels:
+        _plan_topics(conn, message, opens_at=None if message.kind == "cancel" else opens_at)
+    if "web" in channels and message.public:
+        _publish(conn, message, channel="web", target=_SITE, regions=None, due_at=message.released_at)
+
+
+def _plan_topics(conn: Connection, message: Row[Any], *, opens_at: int | None) -> None:
+    roots = _root_paths(conn, message.no)
+    carried = conn.execute(
+        text(
+            "SELECT DISTINCT p.target, r.path FROM publication p JOIN message m ON m.no = p.message_no JOIN region r ON r.code = p.target "
+            "WHERE m.chain_id = :chain AND m.seq < :seq AND p.channel = 'mqtt' ORDER BY p.target"
+        ),
+        {"chain": message.chain_id, "seq": message.seq},
+    )
+    topics = {row.target: row.path for row in carried}
+    if message.kind != "cancel":
+        topics |= roots
+    for code in sorted(topics):
+        playing = None if message.kind == "cancel" else playing_regions(topics[code], roots)
+        _publish(conn, message, channel="mqtt", target=code, regions=playing, due_at=opens_at or message.released_at)
+
+
+def _root_paths(conn: Connection, message_no: int) -> dict[str, str]:
+    rows = conn.execute(
+        text("SELECT r.code, r.path FROM target_root t JOIN region r ON r.code = t.code WHERE t.message_no = :no AND t.outside = 0"),
+        {"no": message_no},
+    )
+    return {row.code: row.path for row in rows}
+
+
+def playing_regions(topic_path: str, roots: dict[str, str]) -> list[str] | None:
+    """Return which regions among a topic's readers shall play: None = all of them, [] = nobody, all take it as a stop.
+
+    Only roots under the topic matter to its readers, which also keeps the signed command small.
+    """
+    if any(topic_path.startswith(root) for root in roots.values()):
+        return None
+    return sorted(code for code, root in roots.items() if root.startswith(topic_path))
+
+
+def _publish(
+    conn: Connection, message: Row[Any], *, channel: str, target: str, regions: list[str] | None, due_at: int
+) -> None:
+    no = conn.execute(
+        text(
+            "INSERT INTO publication (message_no, channel, target, regions) VALUES (:no, :channel, :target, :regions) "
+            "ON CONFLICT (message_no, channel, target) DO NOTHING RETURNING no"
+        ),
+        {"no": message.no, "channel": channel, "target": target, "regions": None if regions is None else dumps(regions)},
+    ).scalar()
+    if no is None:
+        return
+    conn.execute(
+        text(
+            "INSERT INTO leg (message_no, publication_no, channel, address, lane, step, priority, state, due_at, attempts, tries, "
+            "failures, tries_max, wait_ms, repeat, token) VALUES (:no, :publication, :channel, :address, :lane, 0, :priority, 'due', "
+            ":due_at, 0, 0, 0, 1, 60000, 0, 0)"
+        ),
+        {
+            "no": message.no,
+            "publication": no,
+            "channel": channel,
+            "address": target if channel == "web" else f"region:{target}",
+            "lane": lane(channel, drill=bool(message.drill)),
+            "priority": priority(message.urgency, SEATS),
+            "due_at": due_at,
+        },
+    )
+
+
+def lane(channel: str, *, drill: bool) -> str:
+    """Return the lane of a channel's legs: drills have their own, so that practice never holds up the real thing."""
+    return f"{channel}:drill" if drill else channel
+
+
+def cover(conn: Connection, *, publication_no: int) -> None:
+    """Raise the deliveries that an accepted publication serves to accepted, as one set."""
+    row = conn.execute(
+        text(
+            "SELECT p.message_no, p.channel, p.target, p.regions, r.path FROM publication p LEFT JOIN region r ON r.code = p.target "
+            "WHERE p.no = :no"
+        ),
+        {"no": publication_no},
+    ).one()
+    if row.channel == "mqtt" and row.path is not None:
+        _raise_to_accepted(conn, message_no=row.message_no, path=row.path, regions=row.regions, after=0)
+
+
+def cover_new(conn: Connection, *, message_no: int, after: int) -> None:
+    """Give deliveries numbered above `after` the acceptance of publications that went out before they were planned.
+
+    They are not counted yet, so no counter moves.
+    """
+    accepted = conn.execute(
+        text(
+            "SELECT p.regions, r.path FROM publication p JOIN leg l ON l.publication_no = p.no AND l.state = 'done' "
+            "JOIN region r ON r.code = p.target WHERE p.message_no = :no AND p.channel = 'mqtt'"
+        ),
+        {"no": message_no},
+    )
+    for row in list(accepted):
+        changed = _covered(conn, message_no=message_no, path=row.path, regions=row.regions, after=after)
+        if changed:
+            conn.execute(text("UPDATE delivery SET evidence = 1 WHERE no = :no"), [{"no": one.no} for one in changed])
+
+
+def _raise_to_accepted(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> None:
+    changed = _covered(conn, message_no=message_no, path=path, regions=regions, after=after)
+    if not changed:
+        return
+    conn.execute(text("UPDATE delivery SET evidence = 1 WHERE no = :no AND evidence = 0"), [{"no": row.no} for row in changed])
+    accepted = int(Evidence.ACCEPTED)
+    move(
+        conn,
+        (
+            (Cell(message_no, row.region, 0, row.state), Cell(message_no, row.region, accepted, row.state))
+            for row in changed
+        ),
+    )
+
+
+def _covered(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> list[Row[Any]]:
+    """Return terminal deliveries without evidence whose terminal reads a topic at `path` and is meant by it."""
+    low, high = targets.subtree(path)
+    rows = conn.execute(
+        text(
+            "SELECT d.no, d.region, d.state, g.path FROM delivery d JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
+            "JOIN region g ON g.code = d.region WHERE d.message_no = :no AND d.no > :after AND d.evidence = 0 "
+            "AND g.path >= :low AND g.path < :high ORDER BY d.no"
+        ),
+        {"no": message_no, "after": after, "low": low, "high": high},
+    )
+    return [row for row in rows if regions is None or _meant(row.path, json.loads(regions))]
+
+
+def _meant(path: str, regions: list[str]) -> bool:
+    return not regions or bool(set(targets.codes(path)) & set(regions))
+
+
+def reopen(conn: Connection, *, channel: str, now_ms: int) -> int:
+    """Make the publications of open messages due again, after a broker came back without its memory; return how many."""
+    done = conn.execute(
+        text(
+            "UPDATE leg SET state = 'due', due_at = :now WHERE publication_no IS NOT NULL AND channel = :channel AND state = 'done' "
+            "AND message_no IN (SELECT no FROM message WHERE closed_as IS NULL)"
+        ),
+        {"channel": channel, "now": now_ms},
+    )
+    return done.rowcount

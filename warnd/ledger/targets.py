@@ -1,0 +1,108 @@
+"""The regions a message must reach, made from the roots that its area names, and what villages among them have to offer."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+_VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
+_END = "\U0010ffff"  # Above every character of a code, so that `path || _END` bounds a subtree.
+
+
+def subtree(path: str) -> tuple[str, str]:
+    """Return the bounds (inclusive, exclusive) of the paths of a region and all below it."""
+    return path, path + _END
+
+
+def expand(
+    conn: Connection, *, message: Row[Any], cursor: dict[str, Any], jurisdiction: tuple[str, ...], limit: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Make the next `limit` target rows in order of path; return the cursor, empty at the end, and the codes made."""
+    root = conn.execute(
+        text(
+            "SELECT r.path FROM target_root t JOIN region r ON r.code = t.code "
+            "WHERE t.message_no = :no AND t.outside = 0 AND r.path >= :root ORDER BY r.path LIMIT 1"
+        ),
+        {"no": message.no, "root": cursor.get("root", "")},
+    ).scalar()
+    if root is None:
+        return {}, []
+    low, high = subtree(root)
+    after = cursor.get("after", "")
+    if not after:
+        _insert_ancestors(conn, message, root, jurisdiction)
+    rows = _insert(conn, message, low=max(low, after + " "), high=high, limit=limit)
+    _count_villages(conn, message.no, rows)
+    made = [row.code for row in rows]
+    if len(rows) == limit:
+        return {"root": root, "after": rows[-1].path}, made
+    return {"root": high, "after": ""}, made
+
+
+def _insert(conn: Connection, message: Row[Any], *, low: str, high: str, limit: int) -> list[Row[Any]]:
+    rows = conn.execute(
+        text(
+            "INSERT INTO target (message_no, code, path, tier, ancestor, has_terminal, has_officer) "
+            "SELECT :no, g.code, g.path, g.tier, 0, "
+            "CASE WHEN g.tier = 'village' THEN EXISTS (SELECT 1 FROM recipient_version v "
+            f"WHERE v.region = g.code AND v.kind = 'terminal' AND {_VISIBLE}) END, "
+            "CASE WHEN g.tier = 'village' THEN EXISTS (SELECT 1 FROM seat s JOIN recipient_version v ON v.no = s.version_no "
+            f"WHERE s.region = g.code AND s.role = 'information_officer' AND {_VISIBLE} "
+            "AND (v.phone IS NOT NULL OR v.email IS NOT NULL)) END "
+            "FROM region g WHERE g.path >= :low AND g.path < :high AND g.from_rev <= :rev ORDER BY g.path LIMIT :limit "
+            "ON CONFLICT (message_no, code) DO UPDATE SET ancestor = 0, has_terminal = excluded.has_terminal, "
+            "has_officer = excluded.has_officer RETURNING code, path, tier"
+        ),
+        {"no": message.no, "rev": message.directory_rev, "low": low, "high": high, "limit": limit},
+    )
+    return sorted(rows, key=lambda row: row.path)
+
+
+def _insert_ancestors(conn: Connection, message: Row[Any], root: str, jurisdiction: tuple[str, ...]) -> None:
+    above = codes(root)[:-1]
+    if not above:
+        return
+    names = {f"c{n}": code for n, code in enumerate(above)}
+    found = conn.execute(
+        text(f"SELECT code, path, tier FROM region WHERE code IN ({', '.join(':' + name for name in names)}) ORDER BY path"),  # noqa: S608
+        names,
+    )
+    rows = [
+        {"no": message.no, "code": row.code, "path": row.path, "tier": row.tier}
+        for row in found
+        if within(row.path, jurisdiction)
+    ]
+    if rows:
+        conn.execute(
+            text(
+                "INSERT INTO target (message_no, code, path, tier, ancestor) VALUES (:no, :code, :path, :tier, 1) "
+                "ON CONFLICT (message_no, code) DO NOTHING"
+            ),
+            rows,
+        )
+
+
+def _count_villages(conn: Connection, message_no: int, rows: Iterable[Row[Any]]) -> None:
+    villages: Counter[str] = Counter()
+    for row in rows:
+        if row.tier == "village":
+            villages.update(["", *codes(row.path)])
+    if villages:
+        conn.execute(
+            text(
+                "INSERT INTO village_tally (message_no, region, targeted, confirmed, late) VALUES (:no, :region, :n, 0, 0) "
+                "ON CONFLICT (message_no, region) DO UPDATE SET targeted = village_tally.targeted + excluded.targeted"
+            ),
+            [{"no": message_no, "region": code, "n": n} for code, n in villages.items()],
+        )
+
+
+def codes(path: str) -> list[str]:
+    """Return the region codes of a path, outermost first, the region itself last."""
+    return path.strip("/").split("/")
+
+
+def within(path: str, jurisdiction: tuple[str, ...]) -> bool:
+    """Say whether a region of this path lies in the jurisdiction; an empty jurisdiction holds everything."""
+    return not jurisdiction or any(code in jurisdiction for code in codes(path))
