@@ -1,0 +1,145 @@
+"""A real mosquitto on ephemeral loopback ports, with the shipped configuration and rights, for one test.
+
+    with running_broker(tmp_path, users={"warnd": "secret", "T-0001": "secret"}) as broker:
+        ... broker.host, broker.port, broker.drill_port ...
+
+Rights come from `config/mosquitto/acl` and `acl-drill`; the drill listener has the same users unless a test gives it its own.
+"""
+
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from warnd.resources import shipped
+
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 10.0
+
+
+def program(name: str) -> str | None:
+    """Return where one of mosquitto's programs is; Debian keeps the broker outside of an ordinary user's PATH."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+needs_mosquitto = pytest.mark.skipif(
+    program("mosquitto") is None or program("mosquitto_passwd") is None,
+    reason="mosquitto is not installed (apt install mosquitto)",
+)
+
+
+@dataclass
+class Broker:
+    """One mosquitto. `port` serves warnd/v1, `drill_port` warnd-drill/v1."""
+
+    folder: Path
+    port: int
+    drill_port: int
+    host: str = "127.0.0.1"
+    _lines: "queue.Queue[str | None]" = field(default_factory=queue.Queue)
+    _process: "subprocess.Popen[str] | None" = None
+
+    def start(self) -> None:
+        """Start the broker and return when it listens."""
+        program_path = program("mosquitto")
+        assert program_path is not None, "guard the test with needs_mosquitto"
+        self._lines = queue.Queue()
+        self._process = subprocess.Popen(
+            [program_path, "-c", str(self.folder / "mosquitto.conf"), "-v"], stderr=subprocess.PIPE, text=True
+        )
+        threading.Thread(target=_drain, args=(self._process, self._lines), daemon=True).start()
+        self.wait_for("running", timeout_s=START_TIMEOUT_S)
+
+    def wait_for(self, words: str, *, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Return when the broker logs a line with `words` that was not waited for before."""
+        seen: list[str] = []
+        while True:
+            line = self._lines.get(timeout=timeout_s)
+            assert line is not None, f"mosquitto ended before it logged {words!r}:\n{''.join(seen)}"
+            seen.append(line)
+            if words in line:
+                return
+
+    def stop(self) -> None:
+        """End the broker as an operator would; it saves its sessions."""
+        self._end(signal_name="terminate")
+
+    def kill(self) -> None:
+        """End the broker as a power cut would."""
+        self._end(signal_name="kill")
+
+    def _end(self, *, signal_name: str) -> None:
+        if self._process is None:
+            return
+        getattr(self._process, signal_name)()
+        self._process.wait(STOP_TIMEOUT_S)
+        self._process = None
+
+
+def _drain(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
+    assert process.stderr is not None
+    with process.stderr:
+        for line in process.stderr:
+            lines.put(line)
+    lines.put(None)
+
+
+@contextmanager
+def running_broker(
+    folder: Path, *, users: Mapping[str, str], drill_users: Mapping[str, str] | None = None
+) -> Iterator[Broker]:
+    """Run a broker for users (name -> password) and end it afterwards."""
+    home = folder / "mosquitto"
+    home.mkdir()
+    broker = Broker(home, port=free_port(), drill_port=free_port())
+    _write_passwords(home / "passwords", users)
+    _write_passwords(home / "passwords-drill", users if drill_users is None else drill_users)
+    for name in ("acl", "acl-drill"):
+        shutil.copy(shipped("config") / "mosquitto" / name, home / name)
+    (home / "mosquitto.conf").write_text(_configuration(broker))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def _configuration(broker: Broker) -> str:
+    """Return the shipped configuration on loopback, without TLS, in the test's folder."""
+    text = (shipped("config") / "mosquitto" / "mosquitto.conf").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(("certfile", "keyfile"))]
+    moved = (
+        "\n".join(lines)
+        .replace("/etc/mosquitto/warnd", str(broker.folder))
+        .replace("/var/lib/mosquitto", str(broker.folder))
+    )
+    moved = moved.replace("listener 8883", f"listener {broker.port} {broker.host}")
+    moved = moved.replace("listener 8884", f"listener {broker.drill_port} {broker.host}")
+    keep_rights = (
+        "user root\n" if os.geteuid() == 0 else ""
+    )  # Else it becomes a user who cannot read the test's folder.
+    return f"{keep_rights}{moved}\n"
+
+
+def _write_passwords(path: Path, users: Mapping[str, str]) -> None:
+    hash_program = program("mosquitto_passwd")
+    assert hash_program is not None, "guard the test with needs_mosquitto"
+    path.write_text("".join(f"{user}:{password}\n" for user, password in users.items()))
+    path.chmod(0o600)
+    subprocess.run([hash_program, "-U", str(path)], check=True, capture_output=True)
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
