@@ -88,7 +88,7 @@ Index(
     region.c.min_lon,
     region.c.max_lon,
     region.c.from_rev,
-    region.c.code,
+    region.c.path,
 )
 
 region_alias = Table(
