@@ -1,6 +1,8 @@
 """What an operator decides in files: settings, plans, authority. Checked at start, with file, line, cause and fix."""
 
+from warnd.settings.authority import load_authority
 from warnd.settings.load import find, load
+from warnd.settings.plans import load_plans
 from warnd.settings.problem import Problem, SettingsError
 from warnd.settings.shape import Http, Intake, Log, Mqtt, MqttDrill, MqttLink, Node, Settings, Sms, Spool, Store, Web
 
@@ -21,4 +23,6 @@ __all__ = [
     "Web",
     "find",
     "load",
+    "load_authority",
+    "load_plans",
 ]

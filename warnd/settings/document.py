@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from warnd.settings import toml_lines
-from warnd.settings.explain import explain
+from warnd.settings.explain import explain, is_echo
 from warnd.settings.problem import Problem, SettingsError
 
 
@@ -49,6 +49,7 @@ class Document:
         """Turn pydantic's findings about this document into problems, in the order of the file."""
         found = [(_path(error["loc"]), error) for error in failure.errors(include_url=False)]
         found = [each for each in found if each[1]["type"] == "missing" or self._gives(each[0])]
+        found = [each for each in found if not is_echo(each[1])]
         found.sort(key=lambda each: toml_lines.line_of(self.lines, each[0]) or 0)
         return [self.problem(path, *explain(error, path=path, shape=shape)) for path, error in found]
 
@@ -56,9 +57,10 @@ class Document:
         """Say whether `path` was written here; a wrong value that was passed on from another key is reported there."""
         inside: Any = self.values
         for step in path:
-            if not isinstance(inside, dict | list) or (isinstance(inside, dict) and step not in inside):
+            try:
+                inside = inside[step]
+            except (KeyError, IndexError, TypeError):
                 return False
-            inside = inside[step]
         return True
 
 

@@ -16,8 +16,8 @@ _NOT_SETTINGS = frozenset({"WARND_CONFIG", "WARND_URL", "WARND_TOKEN", "WARND_TE
 def overlay(values: Mapping[str, Any], env: Mapping[str, str]) -> tuple[dict[str, Any], dict[Path, str]]:
     """Return `values` with what the environment says laid over them, and which variable gave which path.
 
-    A value that begins with [ or { is JSON, for lists and whole tables; any other is the plain text, with commas
-    between the entries where a list is expected.
+    A value that begins with { is JSON, for whole tables; any other is text. Where a list is expected, the text is JSON
+    or has commas between the entries (`Separated`).
 
     Raises:
         SettingsError: A value that begins like JSON is none, or a variable stands both for a table and for a key in it.
@@ -38,7 +38,7 @@ def overlay(values: Mapping[str, Any], env: Mapping[str, str]) -> tuple[dict[str
 
 
 def _value(text: str) -> Any:
-    if not text.startswith(("[", "{")):
+    if not text.startswith("{"):
         return Separated(text)
     try:
         return json.loads(text)

@@ -40,12 +40,19 @@ def explain(error: ErrorDetails, *, path: Path, shape: type[BaseModel]) -> tuple
             return f"Found {_shown(error['input'])}; {_expected(error)}.", _instruction(path, shape)
 
 
+def is_echo(error: ErrorDetails) -> bool:
+    """Say whether this only repeats that entries of a list are wrong: too few are left, though enough were written."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+
+
 def _expected(error: ErrorDetails) -> str:
     match error["type"]:
         case "model_type" | "dict_type":
             return "a table is expected here"
         case "tuple_type" | "list_type":
             return "a list is expected here"
+        case "too_short":
+            return "it should not be empty"
         case _:
             return error["msg"].replace("Input should", "it should").split(", unable")[0]
 

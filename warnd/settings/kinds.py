@@ -3,6 +3,7 @@
 Relative paths are joined to the folder given in pydantic's validation context (`{"folder": Path}`).
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class Table(BaseModel):
 
 
 class Separated(str):
-    """A text from an environment variable: where a list is expected, its entries stand between commas."""
+    """A text from an environment variable: where a list is expected, it is JSON or has commas between the entries."""
 
     __slots__ = ()
 
@@ -44,7 +45,14 @@ class Endpoint:
 
 
 def _listed(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, Separated) else value
+    if not isinstance(value, Separated):
+        return value
+    if not value.startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise UnfitError(f"It begins like a JSON list but is none ({error}).", 'Write it like ["a", "b"].') from error
 
 
 def _not_bool(value: Any) -> Any:

@@ -72,7 +72,7 @@ class Store(Table):
                 f'"{url}" names no SQLite file.', f'Write "{_SQLITE}PATH"; an absolute PATH begins with "/".'
             )
         folder: Path = (info.context or {}).get("folder", Path())
-        return f"{_SQLITE}{(folder / name).absolute()}"
+        return f"{_SQLITE}{(folder / name).resolve()}"
 
 
 class Http(Table):

@@ -44,7 +44,6 @@ class _Reader:
             elif self._text[self._at] == "[":
                 self._at += 1
                 table = self._resolve(self._keys())
-                self._note(table)
                 self._at += 1
             else:
                 self._pair(table)
@@ -52,7 +51,7 @@ class _Reader:
 
     def _new_entry(self, keys: Path) -> Path:
         array = (*self._resolve(keys[:-1]), keys[-1])
-        self._lines.setdefault(array, self._line_here())
+        self._note(array)
         self._tables[array] = self._tables.get(array, -1) + 1
         self._note((*array, self._tables[array]))
         return (*array, self._tables[array])
@@ -62,6 +61,7 @@ class _Reader:
         path: Path = ()
         for key in keys:
             path = (*path, key)
+            self._note(path)
             if path in self._tables:
                 path = (*path, self._tables[path])
         return path
