@@ -252,6 +252,10 @@ class Finder(Protocol):
         ...
 
 
+def _nobody_cares(_channel: str, _drill: bool) -> None:  # noqa: FBT001 - called by position, like every callback here
+    """Stand in where nothing is kept by providers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the composition root hands to every channel it builds.
@@ -259,9 +263,12 @@ class Context:
     Attributes:
         terminal_key: Looks up a terminal's raw 32-byte Ed25519 public key; None = unknown terminal.
         announce: Called with a message id when the public site must show it now.
+        forgotten: Called with (channel's name, drill) after a connection to a provider that has forgotten what it kept for
+            us, so that open publications must go out again. Must return at once.
     """
 
     clock: Clock
     random: random.Random
     terminal_key: Callable[[str], Awaitable[bytes | None]]
     announce: Callable[[str], None]
+    forgotten: Callable[[str, bool], None] = _nobody_cares

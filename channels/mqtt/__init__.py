@@ -1,0 +1,44 @@
+"""The daemon's side of the village loudspeakers: signed commands out over MQTT 5, signed receipts in (DESIGN §9)."""
+
+import ssl
+
+from channels.mqtt.channel import Mqtt
+from channels.mqtt.options import LineOptions, MqttOptions
+from warnd.channel import Context
+from warnd.model.loudspeaker import DRILL_ROOT, LIVE_ROOT, load_private_key
+from warnd.settings import MqttLink, Settings
+
+__all__ = ["LineOptions", "Mqtt", "MqttOptions", "build"]
+
+
+def build(settings: Settings, context: Context) -> Mqtt | None:
+    """Return the channel, or None if `[mqtt]` is missing.
+
+    Raises:
+        KeyFileError: A signing key cannot be used.
+        OSError: The authority's certificates cannot be read.
+    """
+    if settings.mqtt is None:
+        return None
+    drill = settings.mqtt.drill
+    return Mqtt(
+        MqttOptions(
+            live=_line_options(settings.mqtt, root=LIVE_ROOT),
+            drill=None if drill is None else _line_options(drill, root=DRILL_ROOT),
+        ),
+        context,
+    )
+
+
+def _line_options(link: MqttLink, *, root: str) -> LineOptions:
+    return LineOptions(
+        root=root,
+        host=link.host,
+        port=link.port,
+        client_id=link.client_id,
+        signing_key=load_private_key(link.signing_key_file),
+        username=link.username,
+        password=None if link.password is None else link.password.get_secret_value(),
+        tls=ssl.create_default_context(cafile=link.ca_file) if link.tls else None,
+        window=link.concurrency,
+    )

@@ -1,0 +1,119 @@
+"""The channel itself: two accounts at brokers, one for what is real and one for drills, which share nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from starlette.routing import BaseRoute
+
+from channels.mqtt.inbox import Inbox
+from channels.mqtt.line import Line
+from channels.mqtt.options import LineOptions, MqttOptions
+from channels.mqtt.parcels import Post
+from channels.mqtt.puback import outcome_of
+from channels.mqtt.replies import Replies
+from channels.mqtt.session import Answered, Fate, Lost, NotSent, Parcel, TooLarge
+from warnd.channel import Context, Failed, Outcome, Outgoing, ReceiptSink, Unknown
+from warnd.model.evidence import Evidence
+
+NAME = "mqtt"
+
+
+class Mqtt:
+    """Village loudspeakers by MQTT 5. See `warnd.channel.Channel`."""
+
+    name = NAME
+    strongest = Evidence.PRESENTED
+
+    def __init__(self, options: MqttOptions, context: Context) -> None:
+        self._live = _Account(options.live, context, drill=False)
+        self._drill = None if options.drill is None else _Account(options.drill, context, drill=True)
+
+    async def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
+        """Publish; a try waits only for the window, never for a connection that is down."""
+        settled: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
+        for index, outgoing in enumerate(batch):
+            _Try(outgoing, index, settled).start(self._drill if outgoing.message.drill else self._live)
+        for _ in batch:
+            yield await settled.get()
+
+    async def run(self, sink: ReceiptSink) -> None:
+        """Hold the connections; bring receipts and presence in."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._live.run(sink), name="mqtt live")
+            if self._drill is not None:
+                group.create_task(self._drill.run(sink), name="mqtt drill")
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Nobody calls us back over HTTP."""
+        return ()
+
+    def problem(self) -> str | None:
+        """Say why no real warning can leave; drills are told by their own outcomes."""
+        return self._live.line.problem()
+
+
+class _Account:
+    """What belongs to one root: its connection, its key, its inbox."""
+
+    def __init__(self, options: LineOptions, context: Context, *, drill: bool) -> None:
+        self._context = context
+        self.line = Line(
+            options, context.clock, random=context.random, forgotten=partial(context.forgotten, NAME, drill)
+        )
+        self.post = Post(options, context.clock.now, context.random)
+        self.monotonic = context.clock.monotonic
+
+    async def run(self, sink: ReceiptSink) -> None:
+        context = self._context
+        async with asyncio.TaskGroup() as work:
+            inbox = Inbox(
+                self.line.options,
+                context.clock,
+                random=context.random,
+                terminal_key=context.terminal_key,
+                replies=Replies(self.line, self.post, context.clock),
+                sink=sink,
+                work=work,
+            )
+            await self.line.run(inbox.take)
+
+
+class _Try:
+    """One try on its way; puts exactly one outcome into `settled`."""
+
+    def __init__(self, outgoing: Outgoing, index: int, settled: asyncio.Queue[tuple[int, Outcome]]) -> None:
+        self._outgoing = outgoing
+        self._index = index
+        self._settled = settled
+
+    def start(self, account: _Account | None) -> None:
+        if account is None:
+            self._settle(Failed("no drill connection configured: add [mqtt.drill] to the settings", "permanent"))
+        else:
+            account.line.submit(partial(self._wrap, account), self._answer)
+
+    def _wrap(self, account: _Account) -> Parcel | None:
+        if account.monotonic() > self._outgoing.start_by:
+            self._settle(Failed("not_started"))
+            return None
+        parcel = account.post.parcel(self._outgoing)
+        if isinstance(parcel, Failed):
+            self._settle(parcel)
+            return None
+        return parcel
+
+    def _answer(self, fate: Fate) -> None:
+        match fate:
+            case Answered(code):
+                self._settle(outcome_of(code))
+            case NotSent(cause):
+                self._settle(Failed(f"broker unreachable: {cause}"))
+            case Lost(cause):
+                self._settle(Unknown(f"no answer from the broker: {cause}"))
+            case TooLarge(limit_bytes):
+                cause = f"command too large: the broker takes {limit_bytes} bytes; shorten the texts or raise its packet size"
+                self._settle(Failed(cause, "permanent"))
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._settled.put_nowait((self._index, outcome))

@@ -1,0 +1,188 @@
+"""What loudspeakers say: verified, committed, and only then acknowledged to the broker.
+
+One queue per terminal keeps its receipts in order; all terminals go on at once, so that the ledger can commit them in groups. What can
+never be taken is acknowledged, counted and logged, or the broker would bring it for ever.
+"""
+
+import asyncio
+import itertools
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import structlog
+
+from channels.mqtt.options import LineOptions
+from channels.mqtt.replies import Replies
+from channels.mqtt.session import Arrival
+from warnd.channel import Playback, Presence, ReceiptSink
+from warnd.clock import Clock
+from warnd.model.loudspeaker import (
+    DRILL_ROOT,
+    ClockState,
+    Receipt,
+    Refused,
+    TerminalState,
+    Topic,
+    Why,
+    parse_state,
+    parse_topic,
+    verify_receipt,
+)
+
+_log = structlog.get_logger(__name__)
+
+_REFUSED_KEPT = 10_000  # Terminals whose refusals are counted at once; more than that is an attack, and memory ends.
+_TRIES_IN_LINE = 3  # After so many failures of the ledger others are acknowledged past this receipt.
+
+
+class Inbox:
+    """Takes every PUBLISH of one line.
+
+    Args:
+        terminal_key: Terminal id -> raw public key, None = unknown.
+        sink: Where what is verified goes.
+        work: Owns the tasks; it must outlive the line.
+    """
+
+    def __init__(
+        self,
+        options: LineOptions,
+        clock: Clock,
+        *,
+        random: Random,
+        terminal_key: Callable[[str], Awaitable[bytes | None]],
+        replies: Replies,
+        sink: ReceiptSink,
+        work: asyncio.TaskGroup,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._random = random
+        self._terminal_key = terminal_key
+        self._replies = replies
+        self._sink = sink
+        self._work = work
+        self._waiting: dict[str, deque[tuple[Topic, Arrival]]] = {}
+        self._refused: Counter[tuple[str, str]] = Counter()
+
+    def take(self, arrival: Arrival) -> None:
+        """Queue what came in behind what the same terminal said before; return at once."""
+        topic = parse_topic(arrival.topic)
+        if topic is None or topic.root != self._options.root or topic.kind not in {"receipt", "state"}:
+            self._refuse(arrival.topic[:120], "topic", "nothing comes in there")
+            arrival.session.confirm(arrival)
+        elif topic.name in self._waiting:
+            self._waiting[topic.name].append((topic, arrival))
+        else:
+            self._waiting[topic.name] = deque([(topic, arrival)])
+            self._work.create_task(self._serve(topic.name), name=f"mqtt receipts of {topic.name}")
+
+    async def _serve(self, terminal: str) -> None:
+        queue = self._waiting[terminal]
+        committed: dict[str, int] = {}  # Boot -> highest n; told once for all that came in together.
+        while queue:
+            topic, arrival = queue[0]
+            await self._bring_in(topic, arrival, committed=committed)
+            queue.popleft()
+            if not queue or arrival.session.cause is not None:
+                self._tell(terminal, committed)
+        del self._waiting[terminal]
+
+    def _tell(self, terminal: str, committed: dict[str, int]) -> None:
+        for boot_id, n in committed.items():
+            self._replies.committed(terminal, boot_id=boot_id, n=n)
+        committed.clear()
+
+    async def _bring_in(self, topic: Topic, arrival: Arrival, *, committed: dict[str, int]) -> None:
+        for tries in itertools.count(1):
+            if arrival.session.cause is not None:
+                return  # Unacknowledged, so the broker brings it again; a state stands there retained.
+            try:
+                async with asyncio.timeout(self._options.sink_timeout_s):
+                    await self._commit(topic, arrival, committed=committed)
+            except Exception as error:  # noqa: BLE001 - the ledger may fail in any way, and no receipt is lost for it
+                _log.warning("receipt_not_committed", terminal=topic.name, tries=tries, error=repr(error))
+                self._tell(topic.name, committed)
+                if tries == _TRIES_IN_LINE:
+                    arrival.session.set_aside(arrival)
+                await self._clock.sleep(self._pause_s(tries))
+            else:
+                arrival.session.confirm(arrival)
+                return
+
+    def _pause_s(self, tries: int) -> float:
+        doubled = self._options.retry_base_s * 2 ** min(tries - 1, 16)
+        return self._random.uniform(0, min(self._options.retry_cap_s, doubled))
+
+    async def _commit(self, topic: Topic, arrival: Arrival, *, committed: dict[str, int]) -> None:
+        try:
+            if topic.kind == "state":
+                await self._state(topic, arrival)
+            else:
+                await self._receipt(topic, arrival, committed=committed)
+        except Refused as refused:
+            self._refuse(topic.name, refused.reason or "malformed", refused.cause)
+
+    async def _receipt(self, topic: Topic, arrival: Arrival, *, committed: dict[str, int]) -> None:
+        public_key = await self._terminal_key(topic.name)
+        if public_key is None:
+            raise Refused(Why.UNKNOWN_KEY, "no terminal with this id is registered; import it with its public_key")
+        receipt = verify_receipt(arrival.payload, arrival.topic, public_key)
+        n = await self._sink(_playback(receipt, arrival.payload.decode("ascii")))
+        if n:
+            committed[receipt.boot_id] = max(n, committed.get(receipt.boot_id, 0))
+
+    async def _state(self, topic: Topic, arrival: Arrival) -> None:
+        if not arrival.payload:
+            return  # Somebody cleared the retained state of a terminal that is gone for good.
+        state = parse_state(arrival.payload, arrival.topic)
+        await self._sink(_presence(topic, state, arrival.payload.decode("utf-8")))
+        clockless = state.online and state.clock is ClockState.UNSYNCED and state.boot_id is not None
+        if clockless and await self._terminal_key(topic.name) is not None:
+            self._replies.clockless(topic.name, boot_id=str(state.boot_id))
+
+    def _refuse(self, terminal: str, reason: str, cause: str) -> None:
+        if len(self._refused) >= _REFUSED_KEPT:
+            self._refused.clear()
+        self._refused[terminal, reason] += 1
+        count = self._refused[terminal, reason]
+        if count.bit_count() == 1:  # At 1, 2, 4, 8 …: a terminal gone mad must not fill the disk with its log.
+            _log.warning(
+                "receipt_refused", terminal=terminal, reason=reason, cause=cause, root=self._options.root, count=count
+            )
+
+
+def _playback(receipt: Receipt, raw: str) -> Playback:
+    return Playback(
+        channel="mqtt",
+        drill=receipt.root == DRILL_ROOT,
+        terminal=receipt.terminal,
+        boot_id=receipt.boot_id,
+        n=receipt.n,
+        message_id=receipt.message_id,
+        seq=receipt.seq,
+        stage=receipt.stage.value,
+        pass_done=receipt.pass_done,
+        played_ms=receipt.played_ms,
+        amplifier=receipt.amplifier.value,
+        reason=None if receipt.reason is None else receipt.reason.value,
+        at=receipt.at,
+        raw=raw,
+    )
+
+
+def _presence(topic: Topic, state: TerminalState, raw: str) -> Presence:
+    return Presence(
+        channel="mqtt",
+        drill=topic.root == DRILL_ROOT,
+        terminal=state.terminal,
+        online=state.online,
+        boot_id=state.boot_id,
+        heartbeat_s=state.heartbeat_s,
+        clock=None if state.clock is None else state.clock.value,
+        amplifier=state.amplifier.value,
+        volume=state.volume,
+        at=state.at,
+        raw=raw,
+    )

@@ -1,0 +1,55 @@
+"""What the channel must be told about its broker, and nothing that a message or a plan decides."""
+
+import ssl
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SESSION_EXPIRY_S = 7 * 24 * 3600  # The broker keeps receipts for us through a long outage of ours; a day is the least.
+KEEPALIVE_S = 15  # Twice this is the longest that a silent break of the line stays unseen while nothing is published.
+
+
+@dataclass(frozen=True, slots=True)
+class LineOptions:
+    """One broker account under one root.
+
+    Attributes:
+        root: `LIVE_ROOT` or `DRILL_ROOT` (DESIGN §9).
+        tls: None = plain TCP.
+        client_id: The same at every start, or the broker forgets what it keeps for us.
+        signing_key: Signs every command under this root, and no other root's.
+        window: Publishes that may be without their PUBACK at once; the broker's own limit wins if it is lower.
+        connect_timeout_s: Bounds the TCP connection, and again the CONNACK.
+        puback_timeout_s: A publish that is older without a PUBACK ends the connection, because whatever is still
+            written to it could arrive after it was reported as lost.
+        retry_base_s, retry_cap_s: Bounds of the wait between connections, doubled from base to cap, with full jitter.
+        sink_timeout_s: Longest wait for the ledger to commit one receipt before it is tried again.
+    """
+
+    root: str
+    host: str
+    port: int
+    client_id: str
+    signing_key: Ed25519PrivateKey = field(repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, compare=False)
+    window: int = 64
+    connect_timeout_s: float = 5.0
+    puback_timeout_s: float = 10.0
+    retry_base_s: float = 1.0
+    retry_cap_s: float = 30.0
+    sink_timeout_s: float = 30.0
+
+    @property
+    def where(self) -> str:
+        """The broker's address, for messages to people."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class MqttOptions:
+    """The live account, and the one for drills if there is one."""
+
+    live: LineOptions
+    drill: LineOptions | None = None

@@ -1,0 +1,46 @@
+"""What a terminal is told back outside of any warning: that its receipts are committed, and what time it is."""
+
+from collections.abc import Callable
+
+import structlog
+
+from channels.mqtt.line import Line
+from channels.mqtt.parcels import Post
+from channels.mqtt.puback import outcome_of
+from channels.mqtt.session import Answered, Fate, Parcel
+from warnd.channel import Accepted
+from warnd.clock import Clock
+
+_log = structlog.get_logger(__name__)
+
+_TIME_AGAIN_S = 60.0  # A terminal whose clock stays unset says so with every heartbeat; it need not be told each time.
+
+
+class Replies:
+    """Publishes them, never waiting: a reply that is lost is asked for again by the terminal's next word."""
+
+    def __init__(self, line: Line, post: Post, clock: Clock) -> None:
+        self._line = line
+        self._post = post
+        self._clock = clock
+        self._told: dict[str, tuple[str, float]] = {}  # Terminal -> the boot that was told the time, and when.
+
+    def committed(self, terminal: str, *, boot_id: str, n: int) -> None:
+        """Tell a terminal that its receipts 1..n of this boot are committed."""
+        self._reply(terminal, lambda: self._post.ack(terminal, boot_id=boot_id, n=n))
+
+    def clockless(self, terminal: str, *, boot_id: str) -> None:
+        """Tell a terminal the time: once per boot, and again once a minute while it still asks."""
+        told_boot_id, told_at = self._told.get(terminal, (None, 0.0))
+        now = self._clock.monotonic()
+        if told_boot_id == boot_id and now - told_at < _TIME_AGAIN_S:
+            return
+        self._told[terminal] = (boot_id, now)
+        self._reply(terminal, lambda: self._post.time(terminal, boot_id=boot_id))
+
+    def _reply(self, terminal: str, wrap: Callable[[], Parcel]) -> None:
+        def settle(fate: Fate) -> None:
+            if not (isinstance(fate, Answered) and isinstance(outcome_of(fate.code), Accepted)):
+                _log.warning("terminal_reply_failed", terminal=terminal, fate=str(fate))
+
+        self._line.submit(wrap, settle, service=True)

@@ -1,0 +1,311 @@
+"""One connection to the broker, from CONNECT to its end.
+
+It is never used again after that: a client that reconnects would resend what was already reported as failed. Owns the
+window of publishes in flight and the order of acknowledgements. Knows nothing of commands, receipts or retries.
+"""
+
+import asyncio
+import math
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from channels.mqtt.ackorder import AckOrder
+from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, LineOptions
+
+RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
+_WINDOW_OF_STANDARD = 65_535  # What a CONNACK without Receive Maximum allows (MQTT 5.0 §3.2.2.3.3).
+_HEADERS_BYTES = 32  # More than the fixed header, the lengths and the one property of our PUBLISH packets.
+
+
+class ConnectError(Exception):
+    """The broker cannot be used; the text says why and what to check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One PUBLISH with QoS 1. `expiry_s` is its message expiry interval, 1 or more."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    expiry_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker answered with this reason code."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It was never given to the network."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """It was given to the network, and the connection ended before an answer."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The broker takes packets of at most so many bytes, and this one is larger."""
+
+    limit_bytes: int
+
+
+Fate = Answered | NotSent | Lost | TooLarge
+Wrap = Callable[[], Parcel | None]  # Called when the try's turn has come; None = it shall not start any more.
+Settle = Callable[[Fate], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One PUBLISH that came in. `packet_id` is 0 with QoS 0, which wants no acknowledgement."""
+
+    session: "Session"
+    topic: str
+    payload: bytes
+    packet_id: int
+
+
+class Session:
+    """The connection while it lasts.
+
+    Attributes:
+        resumed: The broker still had our session, and with it most likely all that it retained.
+    """
+
+    def __init__(self, client: aiomqtt.Client, options: LineOptions, receive: Callable[[Arrival], None]) -> None:
+        self.resumed = False
+        self._options = options
+        self._receive = receive
+        self._client = client
+        # aiomqtt hides PUBACK codes, packet ids and CONNACK properties; its paho client is the only place to see them.
+        self._paho = client._client  # noqa: SLF001 - no public way to what the line above names
+        self._loop = asyncio.get_running_loop()
+        self._window = options.window
+        self._packet_max = math.inf
+        self._unfit: str | None = None
+        self._turn: tuple[deque[tuple[Wrap, Settle]], ...] = (deque(), deque())
+        self._flight: dict[int, tuple[Settle, asyncio.TimerHandle]] = {}
+        self._acks = AckOrder()
+        self._over: asyncio.Future[str] = self._loop.create_future()
+        self._attach()
+
+    @property
+    def cause(self) -> str | None:
+        """Why the connection ended; None while it lasts."""
+        return self._over.result() if self._over.done() else None
+
+    def submit(self, wrap: Wrap, settle: Settle, *, service: bool = False) -> None:
+        """Publish when the window allows; call `settle` exactly once with what became of it.
+
+        Args:
+            wrap: Makes the packet in the moment in which it leaves, so that its times and its nonce are of that moment.
+            settle: Must not raise. Not called at all if `wrap` returns None.
+            service: It waits behind everything that is no service: an acknowledgement must not hold up a Cancel.
+        """
+        self._turn[service].append((wrap, settle))
+        self._pump()
+
+    def confirm(self, arrival: Arrival) -> None:
+        """Acknowledge what is committed, in the order of arrival."""
+        if arrival.packet_id and not self._over.done():
+            self._acknowledge(self._acks.done(arrival.packet_id))
+
+    def set_aside(self, arrival: Arrival) -> None:
+        """Let others be acknowledged before this one, which cannot be committed."""
+        if arrival.packet_id and not self._over.done():
+            self._acknowledge(self._acks.stuck(arrival.packet_id))
+
+    async def subscribe(self, topics: tuple[str, ...]) -> None:
+        """Subscribe with QoS 1.
+
+        Raises:
+            ConnectError: The broker refused one, or did not answer in time.
+        """
+        try:
+            codes = await self._client.subscribe([(topic, 1) for topic in topics])
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise ConnectError(f"the broker did not confirm the subscriptions ({error})") from error
+        for topic, code in zip(topics, codes, strict=True):
+            if isinstance(code, ReasonCode) and code.is_failure:
+                raise ConnectError(f"the broker refuses the subscription to {topic} ({code}); check its ACL")
+
+    async def ended(self) -> str:
+        """Wait until the connection has ended; return why."""
+        return await asyncio.shield(self._over)
+
+    def end(self, cause: str) -> None:
+        """Close the connection; whatever is written to it no more leaves after this. Settle what is open."""
+        if self._over.done():
+            return
+        self._over.set_result(cause)
+        # After what aiomqtt has put into the loop's queue for this socket, and before the loop writes to it again.
+        self._loop.call_soon(self._close)
+        flight, self._flight = self._flight, {}
+        for settle, timer in flight.values():
+            timer.cancel()
+            settle(Lost(cause))
+        for turn in self._turn:
+            while turn:
+                turn.popleft()[1](NotSent(cause))
+
+    def _attach(self) -> None:
+        opened = cast("Callable[..., None]", self._paho.on_connect)
+
+        def on_connect(client: Any, userdata: Any, flags: paho.ConnectFlags, code: Any, properties: Any) -> None:
+            self._learn(flags, properties)
+            opened(client, userdata, flags, code, properties)
+
+        self._paho.on_connect = on_connect
+        self._paho.on_publish = self._on_puback
+        self._paho.on_message = self._on_message
+        self._paho.manual_ack_set(True)
+        self._paho.connect_timeout = self._options.connect_timeout_s
+
+        self._watch()
+
+    def _watch(self) -> None:
+        # aiomqtt tells the end of a connection through its message iterator, which is bypassed here, and this future.
+        self._client._disconnected.add_done_callback(lambda ended: self.end(_end_of(ended)))  # noqa: SLF001 - see above
+
+    def _learn(self, flags: paho.ConnectFlags, properties: Properties | None) -> None:
+        self.resumed = flags.session_present
+        self._window = min(self._options.window, getattr(properties, "ReceiveMaximum", _WINDOW_OF_STANDARD))
+        self._packet_max = getattr(properties, "MaximumPacketSize", math.inf)
+        if getattr(properties, "RetainAvailable", 1) == 0:
+            self._unfit = "the broker keeps no retained messages, so terminals that come later would never hear"
+        if getattr(properties, "MaximumQoS", 1) == 0:
+            self._unfit = "the broker has no QoS 1, so receipts would be lost"
+
+    def _pump(self) -> None:
+        while not self._over.done() and len(self._flight) < self._window:
+            turn = next((turn for turn in self._turn if turn), None)
+            if turn is None:
+                return
+            self._launch(*turn.popleft())
+
+    def _launch(self, wrap: Wrap, settle: Settle) -> None:
+        parcel = wrap()
+        if parcel is None:
+            return
+        if len(parcel.payload) + len(parcel.topic.encode()) + _HEADERS_BYTES > self._packet_max:
+            settle(TooLarge(int(self._packet_max)))
+            return
+        properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=parcel.expiry_s)
+        info = self._paho.publish(parcel.topic, parcel.payload, qos=1, retain=parcel.retain, properties=properties)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            settle(NotSent(paho.error_string(info.rc)))
+            return
+        late = f"no PUBACK within {self._options.puback_timeout_s:g} s"
+        self._flight[info.mid] = (settle, self._loop.call_later(self._options.puback_timeout_s, self.end, late))
+
+    def _on_puback(self, _client: Any, _userdata: Any, packet_id: int, code: ReasonCode, _properties: Any) -> None:
+        settle, timer = self._flight.pop(packet_id)
+        timer.cancel()
+        settle(Answered(code.value))
+        # Not at once: paho frees the packet id only after this callback.
+        self._loop.call_soon(self._pump)
+
+    def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
+        packet_id = message.mid if message.qos else 0
+        if packet_id:
+            self._acks.arrived(packet_id)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        self._receive(Arrival(self, topic, bytes(message.payload), packet_id))
+
+    def _acknowledge(self, packet_ids: list[int]) -> None:
+        for packet_id in packet_ids:
+            self._paho.ack(packet_id, 1)
+
+    def _close(self) -> None:
+        # A thread may still be inside connect(); the socket that it opens after this must not stay open unowned.
+        self._paho.on_socket_open = lambda _client, _userdata, opened: opened.close()
+        self._paho.on_socket_register_write = None  # So that paho writes DISCONNECT now, if the socket takes it.
+        with suppress(OSError, ValueError):
+            self._paho.disconnect()
+        self._paho._sock_close()  # noqa: SLF001 - the only way to close at once when the other side has stopped reading
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ConnectError: The broker cannot be reached, refuses us, or lacks what the protocol needs.
+        """
+        try:
+            await self._client.__aenter__()
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise ConnectError(_cause(error)) from error
+        if self._unfit:
+            raise ConnectError(self._unfit)
+        self._watch()  # Connecting may have replaced the future.
+
+
+@asynccontextmanager
+async def connected(options: LineOptions, receive: Callable[[Arrival], None]) -> AsyncIterator[Session]:
+    """Connect with the persistent session of `options.client_id`, and close at exit.
+
+    Raises:
+        ConnectError: The broker cannot be used.
+    """
+    session = Session(_client(options), options, receive)
+    try:
+        await session.open()
+        yield session
+    finally:
+        session.end("closed")
+
+
+def _client(options: LineOptions) -> aiomqtt.Client:
+    asked = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, ReceiveMaximum=RECEIVE_MAXIMUM)
+    return aiomqtt.Client(
+        hostname=options.host,
+        port=options.port,
+        username=options.username,
+        password=options.password,
+        identifier=options.client_id,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        clean_start=False,
+        properties=asked,
+        timeout=options.connect_timeout_s,
+        keepalive=KEEPALIVE_S,
+        max_inflight_messages=0,  # The window is counted here; a second queue inside paho would hide what has left.
+        tls_context=options.tls,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    )
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]  # paho wrote no types here
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
+
+
+def _end_of(disconnected: asyncio.Future[None]) -> str:
+    error = None if disconnected.cancelled() else disconnected.exception()
+    return "closed" if error is None else _cause(error)
+
+
+def _cause(error: BaseException) -> str:
+    return str(error) or type(error).__name__
