@@ -1,0 +1,51 @@
+"""The template files: which pieces (macros) each must have, and calling them by name."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.environment import TemplateModule
+
+from warnd.render.words import Words
+
+PIECES: dict[str, dict[str, tuple[str, ...]]] = {
+    "sms": {
+        "head": ("place", "lead"),
+        "details": ("area", "action", "description"),
+        "cancel": ("place", "description"),
+        "area": ("place",),
+    },
+    "mqtt": {
+        "warning": ("area", "action", "description"),
+        "cancel": ("area", "description"),
+        "area": (),
+    },
+}
+"""Channel -> macro -> its arguments after `w`."""
+
+
+class Pieces:
+    """The macros of `<folder>/<channel>/<lang>.j2`, read when first asked for and kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            undefined=StrictUndefined,
+            autoescape=False,  # noqa: S701 - plain text for phones and voices; the values were cleaned when they were taken from CAP
+        )
+        self._modules: dict[tuple[str, str], TemplateModule] = {}
+
+    def module(self, channel: str, lang: str) -> TemplateModule:
+        """Return a file's macros.
+
+        Raises:
+            jinja2.TemplateError: The file is missing or does not compile.
+        """
+        key = (channel, lang)
+        if key not in self._modules:
+            self._modules[key] = self._environment.get_template(f"{channel}/{lang}.j2").module
+        return self._modules[key]
+
+    def say(self, channel: str, piece: str, w: Words, **values: str) -> str:
+        """Return one piece as text, given those of the values that it takes; they are data and never read as a template."""
+        taken = {name: values[name] for name in PIECES[channel][piece]}
+        return str(getattr(self.module(channel, w.lang), piece)(w, **taken))
