@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 from warnd.ledger import digits, events
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import all_of
+from warnd.ledger.values import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,16 @@ def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stam
         return []
     _take(conn, nos, lease_ms=lease_ms, stamp=stamp)
     rows = _details(conn, nos)
-    asked = digits.assign(conn, asking=[(row.address, row.message_no) for row in rows if _asks(row)], now_ms=stamp.now_ms)
+    asked = digits.assign(
+        conn, asking=[(row.address, row.message_no) for row in rows if _asks(row)], now_ms=stamp.now_ms
+    )
     by_message: dict[str, list[list[int]]] = {}
     for row in rows:
         by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
     for message_id, tries in by_message.items():
-        events.append(conn, stamp=stamp, kind="attempt.submitting", message_id=message_id, data={"lane": lane, "legs": tries})
+        events.append(
+            conn, stamp=stamp, kind="attempt.submitting", message_id=message_id, data={"lane": lane, "legs": tries}
+        )
     return [_claimed(row, asked.get((row.address, row.message_no)) if _asks(row) else None) for row in rows]
 
 
@@ -116,15 +121,17 @@ def _take(conn: Connection, nos: Sequence[int], *, lease_ms: int, stamp: Stamp) 
 
 def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
     """Return what rendering needs, in the order of `nos`."""
-    statement = text(
+    statement = many(
         "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, m.id AS message_id, m.kind, "
         "d.purpose, d.proof, v.kind AS recipient_kind, v.lang, r.id AS recipient, p.regions "
         "FROM leg l JOIN message m ON m.no = l.message_no "
         "LEFT JOIN delivery d ON d.no = l.delivery_no LEFT JOIN recipient_version v ON v.no = d.version_no "
         "LEFT JOIN recipient r ON r.no = d.recipient_no LEFT JOIN publication p ON p.no = l.publication_no "
-        "WHERE l.no = :no"
+        "WHERE l.no IN :nos",
+        "nos",
     )
-    return [conn.execute(statement, {"no": no}).one() for no in nos]
+    found = {row.no: row for row in conn.execute(statement, {"nos": list(nos)})}
+    return [found[no] for no in nos]
 
 
 def _asks(row: Row[Any]) -> bool:
@@ -171,7 +178,9 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, 
     if not rows:
         return []
     conn.execute(
-        text("UPDATE attempt SET state = 'unknown', reason = 'lapsed' WHERE leg_no = :no AND number = :number AND state = 'submitting'"),
+        text(
+            "UPDATE attempt SET state = 'unknown', reason = 'lapsed' WHERE leg_no = :no AND number = :number AND state = 'submitting'"
+        ),
         [{"no": row.no, "number": row.attempts} for row in rows],
     )
     conn.execute(
@@ -185,7 +194,9 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, 
     for row in rows:
         by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
     for message_id, tries in by_message.items():
-        events.append(conn, stamp=stamp, kind="attempt.unknown", message_id=message_id, data={"legs": tries, "reason": "lapsed"})
+        events.append(
+            conn, stamp=stamp, kind="attempt.unknown", message_id=message_id, data={"legs": tries, "reason": "lapsed"}
+        )
     return [(row.no, row.attempts, row.channel) for row in rows]
 
 

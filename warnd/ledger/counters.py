@@ -45,7 +45,7 @@ def add_planned(conn: Connection, *, message_no: int, after: int) -> None:
         conn.execute(
             text(
                 "INSERT INTO counter (message_no, region, evidence, state, n) "
-                f"SELECT message_no, {region} AS place, evidence, state, count(*) FROM delivery "  # noqa: S608 - constants above
+                f"SELECT message_no, {region} AS place, evidence, state, count(*) FROM delivery "
                 "WHERE no > :after AND message_no = :message_no GROUP BY place, evidence, state "
                 "ON CONFLICT (message_no, region, evidence, state) DO UPDATE SET n = counter.n + excluded.n"
             ),

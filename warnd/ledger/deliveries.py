@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, text
 from warnd.ledger import events, legs, villages
 from warnd.ledger.counters import Cell, move
 from warnd.ledger.events import Stamp
+from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
 
 
@@ -17,8 +18,7 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
     A delivery of an open message that now has the proof its plan demands becomes satisfied and its legs end. On a closed message evidence
     still rises, but the state stays: late is shown as late.
 
-    Args:
-        proofs: Delivery number -> evidence proved.
+    `proofs` maps delivery numbers to the evidence proved.
     """
     changed = [row for row in _rows(conn, proofs) if proofs[row.no] > row.evidence]
     if not changed:
@@ -43,17 +43,12 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
 
 
 def _rows(conn: Connection, proofs: Iterable[int]) -> list[Row[Any]]:
-    found = (
-        conn.execute(
-            text(
-                "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, m.id AS message_id, m.closed_as "
-                "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no = :no"
-            ),
-            {"no": no},
-        ).one_or_none()
-        for no in sorted(proofs)
+    statement = many(
+        "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, m.id AS message_id, m.closed_as "
+        "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no IN :nos ORDER BY d.no",
+        "nos",
     )
-    return [row for row in found if row is not None]
+    return list(conn.execute(statement, {"nos": sorted(proofs)}))
 
 
 def _satisfies(row: Row[Any], evidence: Evidence) -> bool:

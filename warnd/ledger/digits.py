@@ -34,8 +34,10 @@ def _kept(conn: Connection, address: str, message_no: int) -> int | None:
 
 def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int | None:
     rows = conn.execute(
-        text("SELECT digit, max(no) AS last, sum(CASE WHEN closed_at IS NULL THEN 1 ELSE 0 END) AS open FROM reply_digit "
-             "WHERE address = :address GROUP BY digit"),
+        text(
+            "SELECT digit, max(no) AS last, sum(CASE WHEN closed_at IS NULL THEN 1 ELSE 0 END) AS open FROM reply_digit "
+            "WHERE address = :address GROUP BY digit"
+        ),
         {"address": address},
     )
     used = {row.digit: row for row in rows}
@@ -44,7 +46,9 @@ def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int 
         return None
     digit = min(free, key=lambda one: (used[one].last if one in used else 0, one))
     conn.execute(
-        text("INSERT INTO reply_digit (address, message_no, digit, opened_at) VALUES (:address, :message_no, :digit, :now)"),
+        text(
+            "INSERT INTO reply_digit (address, message_no, digit, opened_at) VALUES (:address, :message_no, :digit, :now)"
+        ),
         {"address": address, "message_no": message_no, "digit": digit, "now": now_ms},
     )
     return digit
@@ -58,7 +62,8 @@ def meant(conn: Connection, *, address: str, digit: int | None) -> int | None:
     """
     if digit is None:
         rows = conn.execute(
-            text("SELECT message_no FROM reply_digit WHERE address = :address AND closed_at IS NULL"), {"address": address}
+            text("SELECT message_no FROM reply_digit WHERE address = :address AND closed_at IS NULL"),
+            {"address": address},
         ).scalars()
         found = list(rows)
         return found[0] if len(found) == 1 else None
@@ -75,6 +80,8 @@ def meant(conn: Connection, *, address: str, digit: int | None) -> int | None:
 def close(conn: Connection, *, address: str, message_no: int, now_ms: int) -> None:
     """End the question: it was answered."""
     conn.execute(
-        text("UPDATE reply_digit SET closed_at = :now WHERE address = :address AND message_no = :message_no AND closed_at IS NULL"),
+        text(
+            "UPDATE reply_digit SET closed_at = :now WHERE address = :address AND message_no = :message_no AND closed_at IS NULL"
+        ),
         {"address": address, "message_no": message_no, "now": now_ms},
     )

@@ -28,7 +28,6 @@ def plan(
     index: int,
     after: int,
     channels: Collection[str],
-    opens_at: int | None,
 ) -> None:
     """Make the legs of the deliveries numbered above `after`, all of one audience.
 
@@ -36,13 +35,12 @@ def plan(
     """
     audience = plan.audiences[index]
     direct_after = audience.wait_s * 1000 if audience.kind == "terminals" else 0
-    start = (opens_at or message.released_at) if audience.kind == "terminals" else message.released_at
     usable = [channel for channel in audience.channels if channel in channels]
     for step, channel in enumerate(usable):
         address = _ADDRESS.get(channel, _PHONE)
         conn.execute(
             text(
-                f"{_INSERT} SELECT :no, d.no, :channel, {address}, :lane, :step, :priority, "  # noqa: S608 - constants
+                f"{_INSERT} SELECT :no, d.no, :channel, {address}, :lane, :step, :priority, "
                 "CASE WHEN :parallel = 1 OR NOT EXISTS (SELECT 1 FROM leg e WHERE e.delivery_no = d.no) THEN 'due' ELSE 'standby' END, "
                 ":due_at, 0, 0, 0, :tries, :wait_ms, 0, 0 "
                 "FROM delivery d JOIN recipient_version v ON v.no = d.version_no JOIN recipient r ON r.no = d.recipient_no "
@@ -56,7 +54,7 @@ def plan(
                 "step": step,
                 "priority": priority(message.urgency, of_audience(audience.kind)),
                 "parallel": int(audience.parallel),
-                "due_at": start + direct_after,
+                "due_at": message.released_at + direct_after,
                 "tries": audience.tries,
                 "wait_ms": audience.wait_s * 1000,
             },
@@ -75,7 +73,7 @@ def carry(
         return
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, d.no, o.channel, o.address, o.lane, o.step, "  # noqa: S608 - constants
+            f"{_INSERT} SELECT :no, d.no, o.channel, o.address, o.lane, o.step, "
             ":base + o.priority % 100 - o.priority % 10, 'due', "
             "CASE WHEN o.channel = 'mqtt' THEN :now + :wait_ms ELSE :now END, 0, 0, 0, "
             "CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 "

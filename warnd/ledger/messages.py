@@ -88,20 +88,19 @@ def _store_targets(conn: Connection, no: int, new: NewMessage) -> None:
 def close(conn: Connection, *, message_id: str, closed_as: str, stamp: Stamp) -> bool:
     """Close an open message: from this commit no try of it is claimed, and its open deliveries count as `closed_as`.
 
-    Args:
-        closed_as: "expired" or "withdrawn".
-
-    Returns:
-        False if it was closed before, or never opened.
+    `closed_as` is "expired" or "withdrawn". Returns False if it was closed before, or never opened.
     """
     row = conn.execute(
-        text("UPDATE message SET closed_as = :closed_as, closed_at = :now WHERE id = :id AND closed_as IS NULL RETURNING no"),
+        text(
+            "UPDATE message SET closed_as = :closed_as, closed_at = :now WHERE id = :id AND closed_as IS NULL RETURNING no"
+        ),
         {"id": message_id, "closed_as": closed_as, "now": stamp.now_ms},
     ).one_or_none()
     if row is None:
         return False
     conn.execute(
-        text("UPDATE reply_digit SET closed_at = :now WHERE message_no = :no AND closed_at IS NULL"), {"no": row.no, "now": stamp.now_ms}
+        text("UPDATE reply_digit SET closed_at = :now WHERE message_no = :no AND closed_at IS NULL"),
+        {"no": row.no, "now": stamp.now_ms},
     )
     events.append(conn, stamp=stamp, kind="message.closed", message_id=message_id, data={"as": closed_as})
     return True
@@ -126,7 +125,10 @@ def next_to_plan(conn: Connection) -> Row[Any] | None:
 
 def advance(conn: Connection, *, no: int, stage: str, cursor: dict[str, Any]) -> None:
     """Keep how far planning has come; committed with what the chunk made, so that a crash repeats nothing."""
-    conn.execute(text("UPDATE message SET stage = :stage, cursor = :cursor WHERE no = :no"), {"no": no, "stage": stage, "cursor": dumps(cursor)})
+    conn.execute(
+        text("UPDATE message SET stage = :stage, cursor = :cursor WHERE no = :no"),
+        {"no": no, "stage": stage, "cursor": dumps(cursor)},
+    )
 
 
 def planned(conn: Connection, *, no: int, stamp: Stamp) -> None:

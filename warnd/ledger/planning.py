@@ -38,18 +38,14 @@ class Means:
     Attributes:
         channels: Names of the channels that are on.
         jurisdiction: Codes of the regions this node serves; empty = all.
-        opens_at: For loudspeakers with hours: milliseconds since 1970 at which they may next speak, by plan name.
     """
 
     channels: frozenset[str]
     jurisdiction: tuple[str, ...]
-    opens_at: dict[str, int]
 
 
 _VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
-_INSERT = (
-    "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state, due_by) "
-)
+_INSERT = "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state, due_by) "
 _ONCE = "ON CONFLICT (message_no, recipient_no, purpose, subject) DO NOTHING"
 
 
@@ -79,10 +75,12 @@ def _run(
     cursor = json.loads(message.cursor)
     stage, _, index = message.stage.partition(":")
     if stage == "publications":
-        publications.plan(conn, message=message, plan=plan, channels=means.channels, opens_at=means.opens_at.get(plan.name))
+        publications.plan(conn, message=message, channels=means.channels)
         return ("carry" if message.kind == "cancel" else "targets"), {}
     if stage == "targets":
-        left, made = targets.expand(conn, message=message, cursor=cursor, jurisdiction=means.jurisdiction, limit=pace.regions)
+        left, made = targets.expand(
+            conn, message=message, cursor=cursor, jurisdiction=means.jurisdiction, limit=pace.regions
+        )
         villages.catch_up(conn, message_no=message.no, codes=made, stamp=stamp)
         return ("targets", left) if left else ("audience:0", {})
     if stage == "audience" and int(index) < len(plan.audiences):
@@ -122,9 +120,7 @@ def _audience(
     if audience.kind == "terminals":
         publications.cover_new(conn, message_no=message.no, after=before)
     deliveries.settle_planned(conn, message_no=message.no, after=before, now_ms=stamp.now_ms)
-    legs.plan(
-        conn, message=message, plan=plan, index=index, after=before, channels=means.channels, opens_at=means.opens_at.get(plan.name)
-    )
+    legs.plan(conn, message=message, plan=plan, index=index, after=before, channels=means.channels)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
     return left
@@ -136,7 +132,9 @@ def _by_regions(
     """Walk the next `limit` target regions for seats or terminals."""
     after = cursor.get("after", 0)
     upto = conn.execute(
-        text("SELECT max(no) FROM (SELECT no FROM target WHERE message_no = :no AND no > :after ORDER BY no LIMIT :limit) AS chunk"),
+        text(
+            "SELECT max(no) FROM (SELECT no FROM target WHERE message_no = :no AND no > :after ORDER BY no LIMIT :limit) AS chunk"
+        ),
         {**values, "after": after, "limit": limit},
     ).scalar()
     if upto is None:
@@ -153,7 +151,7 @@ def _insert_seats(conn: Connection, audience: Audience, values: dict[str, Any]) 
     roles = {f"role{n}": role for n, role in enumerate(audience.roles)}
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - parts are constants or parameter names
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "
             "FROM target t JOIN seat s ON s.region = t.code JOIN recipient_version v ON v.no = s.version_no "
             f"WHERE t.message_no = :no AND t.no > :after AND t.no <= :upto AND ({_where(audience)}) "
             f"AND s.role IN ({', '.join(':' + name for name in roles)}) AND {_VISIBLE} ORDER BY t.no, v.recipient_no {_ONCE}"
@@ -174,7 +172,7 @@ def _where(audience: Audience) -> str:
 def _insert_terminals(conn: Connection, values: dict[str, Any]) -> None:
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', t.code, :audience, :proof, 0, 'open', :due_by "
             "FROM target t JOIN recipient_version v ON v.region = t.code AND v.kind = 'terminal' "
             f"WHERE t.message_no = :no AND t.no > :after AND t.no <= :upto AND t.ancestor = 0 AND {_VISIBLE} "
             f"ORDER BY t.no, v.recipient_no {_ONCE}"
@@ -194,12 +192,12 @@ def _households(conn: Connection, values: dict[str, Any], *, cursor: dict[str, A
         f"AND {_VISIBLE} "
     )
     end = conn.execute(
-        text(f"SELECT t.no AS t, v.recipient_no AS r {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),  # noqa: S608 - constants
+        text(f"SELECT t.no AS t, v.recipient_no AS r {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),
         {**place, "skip": limit - 1},
     ).one_or_none()
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "
             f"{walk} ORDER BY t.no, v.recipient_no LIMIT :limit {_ONCE}"
         ),
         place,
@@ -220,7 +218,7 @@ def _households_by_point(conn: Connection, values: dict[str, Any], *, after: int
         return {}
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "  # noqa: S608 - constants
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, 'warning', '', v.region, :audience, :proof, 0, 'open', :due_by "
             "FROM target_recipient p JOIN recipient_version v ON v.recipient_no = p.recipient_no AND v.kind = 'household' "
             f"WHERE p.message_no = :no AND p.recipient_no > :after AND p.recipient_no <= :upto AND {_VISIBLE} "
             f"ORDER BY p.recipient_no {_ONCE}"
@@ -269,7 +267,7 @@ def carry_range(
     before = _last_delivery(conn)
     conn.execute(
         text(
-            f"{_INSERT} SELECT :no, d.recipient_no, d.version_no, :purpose, '', d.region, -1, "  # noqa: S608 - constants
+            f"{_INSERT} SELECT :no, d.recipient_no, d.version_no, :purpose, '', d.region, -1, "
             "CASE WHEN v.kind = 'household' THEN :accepted ELSE :delivered END, 0, 'open', NULL "
             "FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
             "WHERE d.message_no = :old AND d.recipient_no > :after AND d.recipient_no <= :upto AND "

@@ -9,12 +9,7 @@ _REPEAT = 5
 
 
 def priority(urgency: int, kind: int, *, repeat: bool = False) -> int:
-    """Return the priority of a leg.
-
-    Args:
-        urgency: 0 cancel, 1–4 level, 5–9 the same in drills.
-        kind: SEATS, TERMINALS or PUBLIC.
-    """
+    """Return the priority of a leg: `urgency` 0 cancel, 1–4 level, 5–9 the same in drills; `kind` SEATS, TERMINALS or PUBLIC."""
     return urgency * 100 + kind * 10 + (_REPEAT if repeat else 0)
 
 

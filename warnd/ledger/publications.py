@@ -6,33 +6,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import targets
 from warnd.ledger.counters import Cell, move
 from warnd.ledger.priority import SEATS, priority
 from warnd.ledger.values import dumps
 from warnd.model.evidence import Evidence
-from warnd.model.plan import Plan
+from warnd.model.region import path_codes, subtree
 
 _SITE = "site"
 
 
-def plan(
-    conn: Connection, *, message: Row[Any], plan: Plan, channels: Collection[str], opens_at: int | None
-) -> None:
+def plan(conn: Connection, *, message: Row[Any], channels: Collection[str]) -> None:
     """Make the message's publications and their legs.
 
-    A new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a Cancel goes on those only.
-
-    Args:
-        opens_at: When loudspeakers may next speak, if the plan's hours keep them silent now.
+    A new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a
+    Cancel goes on those only.
     """
     if "mqtt" in channels:
-        _plan_topics(conn, message, opens_at=None if message.kind == "cancel" else opens_at)
+        _plan_topics(conn, message)
     if "web" in channels and message.public:
-        _publish(conn, message, channel="web", target=_SITE, regions=None, due_at=message.released_at)
+        _publish(conn, message, channel="web", target=_SITE, regions=None)
 
 
-def _plan_topics(conn: Connection, message: Row[Any], *, opens_at: int | None) -> None:
+def _plan_topics(conn: Connection, message: Row[Any]) -> None:
     roots = _root_paths(conn, message.no)
     carried = conn.execute(
         text(
@@ -46,12 +41,14 @@ def _plan_topics(conn: Connection, message: Row[Any], *, opens_at: int | None) -
         topics |= roots
     for code in sorted(topics):
         playing = None if message.kind == "cancel" else playing_regions(topics[code], roots)
-        _publish(conn, message, channel="mqtt", target=code, regions=playing, due_at=opens_at or message.released_at)
+        _publish(conn, message, channel="mqtt", target=code, regions=playing)
 
 
 def _root_paths(conn: Connection, message_no: int) -> dict[str, str]:
     rows = conn.execute(
-        text("SELECT r.code, r.path FROM target_root t JOIN region r ON r.code = t.code WHERE t.message_no = :no AND t.outside = 0"),
+        text(
+            "SELECT r.code, r.path FROM target_root t JOIN region r ON r.code = t.code WHERE t.message_no = :no AND t.outside = 0"
+        ),
         {"no": message_no},
     )
     return {row.code: row.path for row in rows}
@@ -67,15 +64,18 @@ def playing_regions(topic_path: str, roots: dict[str, str]) -> list[str] | None:
     return sorted(code for code, root in roots.items() if root.startswith(topic_path))
 
 
-def _publish(
-    conn: Connection, message: Row[Any], *, channel: str, target: str, regions: list[str] | None, due_at: int
-) -> None:
+def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, regions: list[str] | None) -> None:
     no = conn.execute(
         text(
             "INSERT INTO publication (message_no, channel, target, regions) VALUES (:no, :channel, :target, :regions) "
             "ON CONFLICT (message_no, channel, target) DO NOTHING RETURNING no"
         ),
-        {"no": message.no, "channel": channel, "target": target, "regions": None if regions is None else dumps(regions)},
+        {
+            "no": message.no,
+            "channel": channel,
+            "target": target,
+            "regions": None if regions is None else dumps(regions),
+        },
     ).scalar()
     if no is None:
         return
@@ -92,7 +92,7 @@ def _publish(
             "address": target if channel == "web" else f"region:{target}",
             "lane": lane(channel, drill=bool(message.drill)),
             "priority": priority(message.urgency, SEATS),
-            "due_at": due_at,
+            "due_at": message.released_at,
         },
     )
 
@@ -137,7 +137,9 @@ def _raise_to_accepted(conn: Connection, *, message_no: int, path: str, regions:
     changed = _covered(conn, message_no=message_no, path=path, regions=regions, after=after)
     if not changed:
         return
-    conn.execute(text("UPDATE delivery SET evidence = 1 WHERE no = :no AND evidence = 0"), [{"no": row.no} for row in changed])
+    conn.execute(
+        text("UPDATE delivery SET evidence = 1 WHERE no = :no AND evidence = 0"), [{"no": row.no} for row in changed]
+    )
     accepted = int(Evidence.ACCEPTED)
     move(
         conn,
@@ -150,10 +152,11 @@ def _raise_to_accepted(conn: Connection, *, message_no: int, path: str, regions:
 
 def _covered(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> list[Row[Any]]:
     """Return terminal deliveries without evidence whose terminal reads a topic at `path` and is meant by it."""
-    low, high = targets.subtree(path)
+    low, high = subtree(path)
     rows = conn.execute(
         text(
-            "SELECT d.no, d.region, d.state, g.path FROM delivery d JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
+            "SELECT d.no, d.region, d.state, g.path FROM delivery d "
+            "JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
             "JOIN region g ON g.code = d.region WHERE d.message_no = :no AND d.no > :after AND d.evidence = 0 "
             "AND g.path >= :low AND g.path < :high ORDER BY d.no"
         ),
@@ -163,7 +166,7 @@ def _covered(conn: Connection, *, message_no: int, path: str, regions: str | Non
 
 
 def _meant(path: str, regions: list[str]) -> bool:
-    return not regions or bool(set(targets.codes(path)) & set(regions))
+    return not regions or bool(set(path_codes(path)) & set(regions))
 
 
 def reopen(conn: Connection, *, channel: str, now_ms: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
@@ -162,7 +163,9 @@ class DaemonLock:
         try:
             self._file = lock.open("a")
         except OSError as error:
-            raise StoreError(f"Cannot write {lock}: {error.strerror}. Give the daemon's user write access to the folder.") from error
+            raise StoreError(
+                f"Cannot write {lock}: {error.strerror}. Give the daemon's user write access to the folder."
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -192,8 +195,6 @@ class _opening:  # noqa: N801 - reads as a clause in a with statement
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        from sqlalchemy.exc import DatabaseError
-
         if isinstance(error, DatabaseError):
             raise StoreError(
                 f"Cannot open {self._url}: {error.orig}. Check that the folder exists, that this user may write it, "

@@ -6,13 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger.directory import find_jurisdiction
+from warnd.model.region import Jurisdiction, path_codes, subtree
+
 _VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
-_END = "\U0010ffff"  # Above every character of a code, so that `path || _END` bounds a subtree.
-
-
-def subtree(path: str) -> tuple[str, str]:
-    """Return the bounds (inclusive, exclusive) of the paths of a region and all below it."""
-    return path, path + _END
 
 
 def expand(
@@ -31,7 +28,7 @@ def expand(
     low, high = subtree(root)
     after = cursor.get("after", "")
     if not after:
-        _insert_ancestors(conn, message, root, jurisdiction)
+        _insert_ancestors(conn, message, root, find_jurisdiction(conn, codes=jurisdiction))
     rows = _insert(conn, message, low=max(low, after + " "), high=high, limit=limit)
     _count_villages(conn, message.no, rows)
     made = [row.code for row in rows]
@@ -59,19 +56,21 @@ def _insert(conn: Connection, message: Row[Any], *, low: str, high: str, limit: 
     return sorted(rows, key=lambda row: row.path)
 
 
-def _insert_ancestors(conn: Connection, message: Row[Any], root: str, jurisdiction: tuple[str, ...]) -> None:
-    above = codes(root)[:-1]
+def _insert_ancestors(conn: Connection, message: Row[Any], root: str, jurisdiction: Jurisdiction) -> None:
+    above = path_codes(root)[:-1]
     if not above:
         return
     names = {f"c{n}": code for n, code in enumerate(above)}
     found = conn.execute(
-        text(f"SELECT code, path, tier FROM region WHERE code IN ({', '.join(':' + name for name in names)}) ORDER BY path"),  # noqa: S608
+        text(
+            f"SELECT code, path, tier FROM region WHERE code IN ({', '.join(':' + name for name in names)}) ORDER BY path"
+        ),
         names,
     )
     rows = [
         {"no": message.no, "code": row.code, "path": row.path, "tier": row.tier}
         for row in found
-        if within(row.path, jurisdiction)
+        if jurisdiction.covers(row.path)
     ]
     if rows:
         conn.execute(
@@ -87,7 +86,7 @@ def _count_villages(conn: Connection, message_no: int, rows: Iterable[Row[Any]])
     villages: Counter[str] = Counter()
     for row in rows:
         if row.tier == "village":
-            villages.update(["", *codes(row.path)])
+            villages.update(["", *path_codes(row.path)])
     if villages:
         conn.execute(
             text(
@@ -96,13 +95,3 @@ def _count_villages(conn: Connection, message_no: int, rows: Iterable[Row[Any]])
             ),
             [{"no": message_no, "region": code, "n": n} for code, n in villages.items()],
         )
-
-
-def codes(path: str) -> list[str]:
-    """Return the region codes of a path, outermost first, the region itself last."""
-    return path.strip("/").split("/")
-
-
-def within(path: str, jurisdiction: tuple[str, ...]) -> bool:
-    """Say whether a region of this path lies in the jurisdiction; an empty jurisdiction holds everything."""
-    return not jurisdiction or any(code in jurisdiction for code in codes(path))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import TextClause, bindparam, text
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -32,3 +34,8 @@ def maybe_time(ms: int | None) -> datetime | None:
 def dumps(value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> str:
     """Return JSON in one form only: sorted keys, no spaces, Unicode as it is. Equal values give equal bytes, which hashes rely on."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def many(statement: str, *names: str) -> TextClause:
+    """Return a statement in which `IN :name` takes a list of any length."""
+    return text(statement).bindparams(*(bindparam(name, expanding=True) for name in names))

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import events, targets
+from warnd.ledger import events
 from warnd.ledger.events import Stamp
 from warnd.model.evidence import Evidence
+from warnd.model.region import path_codes
 
 OFFICER_ROLES = ("information_officer", "deputy_officer")
 
@@ -76,17 +77,22 @@ def _confirm(conn: Connection, touched: Iterable[tuple[int, str]], *, stamp: Sta
     for message_no, code in touched:
         row = conn.execute(
             text(
-                "UPDATE target AS t SET confirmed_at = :now, "
-                "late = CASE WHEN m.closed_as IS NOT NULL OR :now > m.village_due_by THEN 1 ELSE 0 END "
-                f"FROM message m WHERE m.no = t.message_no AND t.message_no = :no AND t.code = :code "  # noqa: S608 - constants
-                f"AND t.confirmed_at IS NULL AND {_RULE_MET} RETURNING t.path, t.late, t.played_at, t.answered_at, m.id"
+                "SELECT t.no, t.path, t.played_at, t.answered_at, m.id, "
+                "CASE WHEN m.closed_as IS NOT NULL OR :now > m.village_due_by THEN 1 ELSE 0 END AS late "
+                "FROM target t JOIN message m ON m.no = t.message_no "
+                f"WHERE t.message_no = :no AND t.code = :code AND t.confirmed_at IS NULL AND {_RULE_MET}"
             ),
             {"no": message_no, "code": code, "now": stamp.now_ms},
         ).one_or_none()
-        if row is not None:
-            _tally(conn, message_no, row)
-            told = {"village": code, "late": bool(row.late), "played_at": row.played_at, "answered_at": row.answered_at}
-            events.append(conn, stamp=stamp, kind="village.confirmed", message_id=row.id, data=told)
+        if row is None:
+            continue
+        conn.execute(
+            text("UPDATE target SET confirmed_at = :now, late = :late WHERE no = :no"),
+            {"no": row.no, "now": stamp.now_ms, "late": row.late},
+        )
+        _tally(conn, message_no, row)
+        told = {"village": code, "late": bool(row.late), "played_at": row.played_at, "answered_at": row.answered_at}
+        events.append(conn, stamp=stamp, kind="village.confirmed", message_id=row.id, data=told)
 
 
 def _tally(conn: Connection, message_no: int, row: Row[Any]) -> None:
@@ -95,5 +101,5 @@ def _tally(conn: Connection, message_no: int, row: Row[Any]) -> None:
             "UPDATE village_tally SET confirmed = confirmed + 1, late = late + :late "
             "WHERE message_no = :no AND region = :region"
         ),
-        [{"no": message_no, "region": code, "late": row.late} for code in ("", *targets.codes(row.path))],
+        [{"no": message_no, "region": code, "late": row.late} for code in ("", *path_codes(row.path))],
     )

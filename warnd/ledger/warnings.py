@@ -51,7 +51,7 @@ def insert(conn: Connection, new: NewWarning, *, stamp: Stamp) -> int:
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
     no: int = conn.execute(
-        text(f"INSERT INTO warning ({names}) VALUES ({values}) RETURNING no"),  # noqa: S608 - column names of ours
+        text(f"INSERT INTO warning ({names}) VALUES ({values}) RETURNING no"),
         columns,
     ).scalar_one()
     refs = {(sender, identifier) for sender, identifier, _ in new.refs}
@@ -60,7 +60,13 @@ def insert(conn: Connection, new: NewWarning, *, stamp: Stamp) -> int:
             text("INSERT INTO reference (warning_no, sender, identifier) VALUES (:no, :sender, :identifier)"),
             [{"no": no, "sender": sender, "identifier": identifier} for sender, identifier in sorted(refs)],
         )
-    told = {"sender": new.sender, "identifier": new.identifier, "state": new.state, "content": new.content_hash, "source": new.source}
+    told = {
+        "sender": new.sender,
+        "identifier": new.identifier,
+        "state": new.state,
+        "content": new.content_hash,
+        "source": new.source,
+    }
     events.append(conn, stamp=stamp, kind="warning.received", message_id=new.id, data=told)
     return no
 
@@ -132,16 +138,25 @@ def move(
     if moved.rowcount != 1:
         raise IllegalMove(f"{warning_id} is not {old}")
     events.append(
-        conn, stamp=stamp, kind="warning.moved", message_id=warning_id, data={"old": old, "new": new, "by": by, "because": because}
+        conn,
+        stamp=stamp,
+        kind="warning.moved",
+        message_id=warning_id,
+        data={"old": old, "new": new, "by": by, "because": because},
     )
 
 
 def approve(conn: Connection, *, warning_id: str, approvals: Sequence[Mapping[str, str]]) -> None:
     """Keep who approved what and when."""
-    conn.execute(text("UPDATE warning SET approvals = :approvals WHERE id = :id"), {"id": warning_id, "approvals": dumps(list(approvals))})
+    conn.execute(
+        text("UPDATE warning SET approvals = :approvals WHERE id = :id"),
+        {"id": warning_id, "approvals": dumps(list(approvals))},
+    )
 
 
-def supersede_reasons(conn: Connection, *, warning_id: str, reasons: Sequence[Mapping[str, str]], level: int | None) -> None:
+def supersede_reasons(
+    conn: Connection, *, warning_id: str, reasons: Sequence[Mapping[str, str]], level: int | None
+) -> None:
     """Keep the reasons and level of a warning that was looked at again."""
     conn.execute(
         text("UPDATE warning SET reasons = :reasons, level = coalesce(:level, level) WHERE id = :id"),

@@ -1,0 +1,194 @@
+"""What became of tries: outcomes recorded in groups, and what a leg does next.
+
+Silence repeats as the plan says; failures back off with full jitter until the warning's life ends; a try that may have left is repeated
+only after its wait, and the repeat says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.channel import Accepted, Failed, Outcome, Unknown
+from warnd.ledger import deliveries, events, legs, publications
+from warnd.ledger.events import Stamp
+from warnd.ledger.values import many
+from warnd.model.evidence import DeliveryState, Evidence
+
+_BASE_MS = 2_000
+_CAP_MS = 60_000
+_SLOW_MS = 300_000
+PATIENCE = 5  # Failures in a row after which the next channel starts and this one goes on slowly.
+_LARGEST_EXPONENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt and its outcome.
+
+    Attributes:
+        parts: SMS parts it went out with, 1 or more.
+        jitter: Uniform in [0, 1), handed in so that simulated time stays deterministic.
+    """
+
+    leg_no: int
+    number: int
+    token: int
+    outcome: Outcome
+    parts: int
+    jitter: float
+
+
+def backoff_ms(failures: int, jitter: float) -> int:
+    """Return how long to wait after this many failures in a row: full jitter, base 2 s, cap 60 s, five minutes once patience is spent."""
+    cap = _SLOW_MS if failures > PATIENCE else _CAP_MS
+    top = min(cap, _BASE_MS * 2 ** min(failures, _LARGEST_EXPONENT))
+    return int(top * jitter)
+
+
+def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> None:
+    """Record a group of outcomes; those of attempts that somebody else took over no longer move the leg."""
+    rows = _rows(conn, tried)
+    known = [(one, rows[one.leg_no, one.number]) for one in tried if (one.leg_no, one.number) in rows]
+    _close_attempts(conn, known, stamp=stamp)
+    mine = [(one, row) for one, row in known if _moves(one, row)]
+    accepted = [(one, row) for one, row in mine if isinstance(one.outcome, Accepted)]
+    _wait_for_proof(conn, accepted, stamp=stamp)
+    for one, row in mine:
+        if isinstance(one.outcome, Failed):
+            _failed(conn, one, one.outcome, row, stamp=stamp)
+        elif isinstance(one.outcome, Unknown):
+            _unknown(conn, one, row, stamp=stamp)
+    proved = {
+        row.delivery_no: Evidence.ACCEPTED
+        for one, row in known
+        if isinstance(one.outcome, Accepted) and row.delivery_no is not None
+    }
+    deliveries.raise_evidence(conn, proved, stamp=stamp)
+    _tell(conn, known, stamp=stamp)
+
+
+def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row[Any]]:
+    statement = many(
+        "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
+        "l.failures, l.wait_ms, d.state AS delivery_state, m.id AS message_id "
+        "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
+        "WHERE l.no IN :nos",
+        "nos",
+    )
+    rows = conn.execute(statement, {"nos": sorted({one.leg_no for one in tried})})
+    return {(row.no, row.number): row for row in rows}
+
+
+def _moves(one: Tried, row: Row[Any]) -> bool:
+    """Say whether this outcome still decides what the leg does: it holds the fence, or resolves the newest try that was unknown."""
+    if one.number != row.attempts:
+        return False
+    if row.state == "submitting":
+        return bool(one.token == row.token)
+    return bool(row.state == "waiting" and row.attempt_state == "unknown" and not isinstance(one.outcome, Unknown))
+
+
+def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:
+    """Write the outcomes; an attempt that a report already proved failed stays failed, one that is settled stays settled."""
+    if not known:
+        return
+    conn.execute(
+        text(
+            "UPDATE attempt SET state = :state, ended_at = :now, reference = :reference, reason = :reason, parts = :parts "
+            "WHERE leg_no = :leg AND number = :number AND state IN ('submitting', 'unknown')"
+        ),
+        [
+            {"leg": one.leg_no, "number": one.number, "now": stamp.now_ms, "parts": one.parts, **_columns(one.outcome)}
+            for one, _ in known
+        ],
+    )
+
+
+def _columns(outcome: Outcome) -> dict[str, str | None]:
+    if isinstance(outcome, Accepted):
+        return {"state": "accepted", "reference": outcome.reference, "reason": None}
+    if isinstance(outcome, Failed):
+        return {"state": "failed", "reference": None, "reason": outcome.reason}
+    return {"state": "unknown", "reference": None, "reason": outcome.reason}
+
+
+def _wait_for_proof(conn: Connection, accepted: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:
+    """Let accepted legs wait for proof; publications, and deliveries that proof has overtaken, are done."""
+    if accepted:
+        conn.execute(
+            text(
+                "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, failures = 0, repeat = 1, owner = NULL, "
+                "lease_until = NULL WHERE no = :no"
+            ),
+            [
+                {"no": row.no, "state": _after_acceptance(row), "due_at": stamp.now_ms + row.wait_ms}
+                for _, row in accepted
+            ],
+        )
+    for _, row in accepted:
+        if row.publication_no is not None:
+            publications.cover(conn, publication_no=row.publication_no)
+
+
+def _after_acceptance(row: Row[Any]) -> str:
+    over = row.publication_no is not None or row.delivery_state == DeliveryState.SATISFIED
+    return "done" if over else "waiting"
+
+
+def _failed(conn: Connection, one: Tried, outcome: Failed, row: Row[Any], *, stamp: Stamp) -> None:
+    if outcome.retry == "permanent":
+        _release(conn, row, state="failed", due_at=stamp.now_ms, failures=row.failures + 1)
+        give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
+        return
+    failures = row.failures + (outcome.retry == "transient")
+    asked = None if outcome.retry_after_s is None else int(outcome.retry_after_s * 1000)
+    delay = backoff_ms(failures, one.jitter) if asked is None else asked
+    _release(conn, row, state="due", due_at=stamp.now_ms + delay, failures=failures)
+    if failures == PATIENCE and row.delivery_no is not None:
+        legs.start_next(conn, delivery_no=row.delivery_no, now_ms=stamp.now_ms)
+
+
+def _release(conn: Connection, row: Row[Any], *, state: str, due_at: int, failures: int) -> None:
+    """Give a leg back after a try that certainly did not arrive: the next one is a repeat only if an earlier one may have arrived."""
+    over = row.delivery_state == DeliveryState.SATISFIED
+    conn.execute(
+        text(
+            "UPDATE leg SET state = :state, due_at = :due_at, failures = :failures, owner = NULL, lease_until = NULL, "
+            "repeat = CASE WHEN EXISTS (SELECT 1 FROM attempt a WHERE a.leg_no = leg.no AND a.state IN ('accepted', 'unknown')) "
+            "THEN 1 ELSE 0 END WHERE no = :no"
+        ),
+        {"no": row.no, "state": "done" if over else state, "due_at": due_at, "failures": failures},
+    )
+
+
+def give_way(conn: Connection, *, delivery_no: int | None, stamp: Stamp) -> None:
+    """After a leg ended without success: start the delivery's next channel, or own up that none is left."""
+    if delivery_no is not None and not legs.start_next(conn, delivery_no=delivery_no, now_ms=stamp.now_ms):
+        deliveries.exhaust(conn, delivery_no=delivery_no, stamp=stamp)
+
+
+def _unknown(conn: Connection, one: Tried, row: Row[Any], *, stamp: Stamp) -> None:
+    over = row.delivery_state == DeliveryState.SATISFIED
+    conn.execute(
+        text(
+            "UPDATE leg SET state = :state, due_at = :due_at, failures = failures + 1, repeat = 1, owner = NULL, lease_until = NULL "
+            "WHERE no = :no AND token = :token"
+        ),
+        {
+            "no": row.no,
+            "token": one.token,
+            "state": "done" if over else "waiting",
+            "due_at": stamp.now_ms + row.wait_ms,
+        },
+    )
+
+
+def _tell(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:
+    by_message: dict[str, list[list[Any]]] = {}
+    for one, row in known:
+        columns = _columns(one.outcome)
+        by_message.setdefault(row.message_id, []).append([one.leg_no, one.number, columns["state"], columns["reason"]])
+    for message_id, rows in by_message.items():
+        events.append(conn, stamp=stamp, kind="attempt.recorded", message_id=message_id, data={"attempts": rows})

@@ -1,0 +1,228 @@
+"""What loudspeakers report: verified receipts that prove playback, and unsigned presence that can only lower trust."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.channel import Playback, Presence
+from warnd.ledger import deliveries, events
+from warnd.ledger.counters import Cell, move
+from warnd.ledger.events import Stamp
+from warnd.ledger.outcomes import backoff_ms
+from warnd.ledger.values import maybe_ms
+from warnd.model.evidence import Evidence
+
+# A terminal that says one of these may do better at the next try; the other reasons are final for this command.
+_WORTH_RETRYING = frozenset(
+    {"busy", "higher_priority", "audio_fetch", "audio_hash", "amplifier", "no_voice", "storage"}
+)
+
+
+def apply(conn: Connection, playbacks: Sequence[tuple[Playback, float]], *, stamp: Stamp) -> list[int]:
+    """Keep a group of verified receipts and draw their consequences.
+
+    Each comes with a uniform random number for a back-off it may cause. Returns for each the highest n such that
+    receipts 1..n of its terminal, boot and root are kept.
+    """
+    return [_one(conn, playback, jitter=jitter, stamp=stamp) for playback, jitter in playbacks]
+
+
+def _one(conn: Connection, playback: Playback, *, jitter: float, stamp: Stamp) -> int:
+    fresh = _keep(conn, playback, stamp=stamp)
+    _seen(conn, playback, now_ms=stamp.now_ms)
+    if fresh:
+        _consequences(conn, playback, jitter=jitter, stamp=stamp)
+    return _contiguous(conn, playback)
+
+
+def _keep(conn: Connection, playback: Playback, *, stamp: Stamp) -> bool:
+    columns = {
+        name: getattr(playback, name)
+        for name in (
+            "terminal",
+            "boot_id",
+            "n",
+            "message_id",
+            "seq",
+            "stage",
+            "pass_done",
+            "played_ms",
+            "amplifier",
+            "reason",
+        )
+    }
+    columns |= {"drill": int(playback.drill), "at": maybe_ms(playback.at), "received_at": stamp.now_ms}
+    names = ", ".join(columns)
+    kept = conn.execute(
+        text(
+            f"INSERT INTO terminal_receipt ({names}) VALUES ({', '.join(':' + name for name in columns)}) "
+            "ON CONFLICT (terminal, drill, boot_id, n) DO NOTHING"
+        ),
+        columns,
+    )
+    return kept.rowcount == 1
+
+
+def _contiguous(conn: Connection, playback: Playback) -> int:
+    key = {"terminal": playback.terminal, "drill": int(playback.drill), "boot": playback.boot_id}
+    start: int | None = conn.execute(
+        text("SELECT contiguous FROM terminal_boot WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot"),
+        key,
+    ).scalar()
+    known = conn.execute(
+        text(
+            "SELECT n FROM terminal_receipt WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot AND n > :start ORDER BY n"
+        ),
+        {**key, "start": start or 0},
+    ).scalars()
+    reached = start or 0
+    for n in known:
+        if n != reached + 1:
+            break
+        reached = n
+    if reached != start:
+        conn.execute(
+            text(
+                "INSERT INTO terminal_boot (terminal, drill, boot_id, contiguous) VALUES (:terminal, :drill, :boot, :n) "
+                "ON CONFLICT (terminal, drill, boot_id) DO UPDATE SET contiguous = excluded.contiguous"
+            ),
+            {**key, "n": reached},
+        )
+    return reached
+
+
+def _consequences(conn: Connection, playback: Playback, *, jitter: float, stamp: Stamp) -> None:
+    told = {
+        "terminal": playback.terminal,
+        "n": playback.n,
+        "stage": playback.stage,
+        "pass": playback.pass_done,
+        "reason": playback.reason,
+        "amplifier": playback.amplifier,
+    }
+    message = _message(conn, playback)
+    message_id = message.id if message is not None else None
+    events.append(conn, stamp=stamp, kind="playback", message_id=message_id, data=told)
+    delivery_no = _delivery(conn, message, playback) if message is not None else None
+    if delivery_no is None:
+        return
+    evidence = proved(playback)
+    if evidence > Evidence.NONE:
+        deliveries.raise_evidence(conn, {delivery_no: evidence}, stamp=stamp)
+        _let_it_play(conn, delivery_no, stamp.now_ms)
+    elif playback.reason in _WORTH_RETRYING:
+        _try_sooner(conn, delivery_no, jitter=jitter, now_ms=stamp.now_ms)
+
+
+def proved(playback: Playback) -> Evidence:
+    """Return what one receipt proves: a whole pass is presented unless the amplifier is at fault (DESIGN §9)."""
+    if playback.stage == "played":
+        return Evidence.DELIVERED if playback.amplifier == "fault" else Evidence.PRESENTED
+    return Evidence.NONE if playback.stage == "failed" else Evidence.DELIVERED
+
+
+def _message(conn: Connection, playback: Playback) -> Row[Any] | None:
+    """Return the message that the receipt names, if it is of the receipt's world and place in the chain."""
+    if playback.message_id is None:
+        return None
+    return conn.execute(
+        text("SELECT * FROM message WHERE id = :id AND drill = :drill AND seq = :seq"),
+        {"id": playback.message_id, "drill": int(playback.drill), "seq": playback.seq},
+    ).one_or_none()
+
+
+def _delivery(conn: Connection, message: Row[Any], playback: Playback) -> int | None:
+    """Return the terminal's delivery; one that had none gets one, for it has heard all the same."""
+    version = conn.execute(
+        text(
+            "SELECT v.no, v.recipient_no, v.region FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
+            "WHERE r.id = :id AND v.kind = 'terminal' ORDER BY v.from_rev DESC LIMIT 1"
+        ),
+        {"id": playback.terminal},
+    ).one_or_none()
+    if version is None:
+        return None
+    found: int | None = conn.execute(
+        text("SELECT no FROM delivery WHERE message_no = :message AND recipient_no = :recipient ORDER BY no LIMIT 1"),
+        {"message": message.no, "recipient": version.recipient_no},
+    ).scalar()
+    return found if found is not None else _new_delivery(conn, message, version)
+
+
+def _new_delivery(conn: Connection, message: Row[Any], version: Row[Any]) -> int:
+    cancel = message.kind == "cancel"
+    no: int = conn.execute(
+        text(
+            "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state) "
+            "VALUES (:message, :recipient, :version, :purpose, '', :region, -1, :proof, 0, 'open') RETURNING no"
+        ),
+        {
+            "message": message.no,
+            "recipient": version.recipient_no,
+            "version": version.no,
+            "purpose": "cancel" if cancel else "warning",
+            "region": version.region,
+            "proof": int(Evidence.DELIVERED if cancel else Evidence.PRESENTED),
+        },
+    ).scalar_one()
+    move(conn, [(None, Cell(message.no, version.region, 0, "open"))])
+    return no
+
+
+def _let_it_play(conn: Connection, delivery_no: int, now_ms: int) -> None:
+    """A terminal that has the command needs its time to play: the direct command waits once more from now."""
+    conn.execute(
+        text(
+            "UPDATE leg SET due_at = :now + wait_ms WHERE delivery_no = :no AND state IN ('due', 'waiting') AND due_at < :now + wait_ms"
+        ),
+        {"no": delivery_no, "now": now_ms},
+    )
+
+
+def _try_sooner(conn: Connection, delivery_no: int, *, jitter: float, now_ms: int) -> None:
+    conn.execute(
+        text(
+            "UPDATE leg SET state = 'due', due_at = :at WHERE delivery_no = :no AND "
+            "(state = 'due' OR (state = 'waiting' AND tries < tries_max)) AND due_at > :at"
+        ),
+        {"no": delivery_no, "at": now_ms + backoff_ms(3, jitter)},
+    )
+
+
+def _seen(conn: Connection, playback: Playback, *, now_ms: int) -> None:
+    conn.execute(
+        text("UPDATE terminal_state SET last_seen = :now WHERE terminal = :terminal AND drill = :drill"),
+        {"terminal": playback.terminal, "drill": int(playback.drill), "now": now_ms},
+    )
+
+
+def presence(conn: Connection, said: Sequence[Presence], *, stamp: Stamp) -> None:
+    """Keep what terminals say of themselves: the newest word, and since when they are on line or off."""
+    for one in said:
+        conn.execute(
+            text(
+                "INSERT INTO terminal_state (terminal, drill, online, since, last_seen, boot_id, heartbeat_s, clock, amplifier, volume) "
+                "VALUES (:terminal, :drill, :online, :now, :seen, :boot_id, :heartbeat_s, :clock, :amplifier, :volume) "
+                "ON CONFLICT (terminal, drill) DO UPDATE SET "
+                "since = CASE WHEN terminal_state.online = excluded.online THEN terminal_state.since ELSE excluded.since END, "
+                "online = excluded.online, last_seen = coalesce(excluded.last_seen, terminal_state.last_seen), "
+                "boot_id = coalesce(excluded.boot_id, terminal_state.boot_id), "
+                "heartbeat_s = coalesce(excluded.heartbeat_s, terminal_state.heartbeat_s), "
+                "clock = coalesce(excluded.clock, terminal_state.clock), "
+                "amplifier = coalesce(excluded.amplifier, terminal_state.amplifier), "
+                "volume = coalesce(excluded.volume, terminal_state.volume)"
+            ),
+            {
+                "terminal": one.terminal,
+                "drill": int(one.drill),
+                "online": int(one.online),
+                "now": stamp.now_ms,
+                "seen": stamp.now_ms if one.online else None,
+                "boot_id": one.boot_id,
+                "heartbeat_s": one.heartbeat_s,
+                "clock": one.clock,
+                "amplifier": one.amplifier,
+                "volume": one.volume,
+            },
+        )

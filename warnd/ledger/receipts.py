@@ -1,0 +1,226 @@
+"""Receipts: every piece of proof is kept as it came, matched to what it proves, and applied by joining evidence upward.
+
+The evidence of a delivery is a function of the set of its receipts: order, delay and repetition change nothing. A receipt that fits nothing
+is kept unmatched and shown.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.channel import Reply, Report
+from warnd.ledger import deliveries, digits, events
+from warnd.ledger.events import Stamp
+from warnd.ledger.node import parse_attempt_id
+from warnd.ledger.outcomes import backoff_ms
+from warnd.ledger.values import dumps, maybe_ms
+from warnd.model.evidence import Evidence
+from warnd.model.sms import parse_reply
+
+_INSERT = text(
+    "INSERT INTO receipt (channel, kind, key, attempt, leg_no, number, delivery_no, evidence, failed, part, parts, reason, at, "
+    "received_at, raw) VALUES (:channel, :kind, :key, :attempt, :leg_no, :number, :delivery_no, :evidence, :failed, :part, :parts, "
+    ":reason, :at, :received_at, :raw) ON CONFLICT (channel, key) DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One report or reply with the random number its back-off may need."""
+
+    receipt: Report | Reply
+    jitter: float
+
+
+def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
+    """Keep a group of reports and replies and draw their consequences, in the order in which they came."""
+    for one in arrived:
+        if isinstance(one.receipt, Report):
+            _report(conn, one.receipt, tag=tag, jitter=one.jitter, stamp=stamp)
+        else:
+            _reply(conn, one.receipt, stamp=stamp)
+
+
+def _report(conn: Connection, report: Report, *, tag: str, jitter: float, stamp: Stamp) -> None:
+    ours = parse_attempt_id(tag, report.attempt)
+    row = _attempt(conn, ours) if ours is not None else None
+    kept = conn.execute(
+        _INSERT,
+        {
+            "channel": report.channel,
+            "kind": "report",
+            "key": _report_key(report),
+            "attempt": report.attempt,
+            "leg_no": row.leg_no if row else None,
+            "number": row.number if row else None,
+            "delivery_no": row.delivery_no if row else None,
+            "evidence": int(report.evidence),
+            "failed": int(report.failed),
+            "part": report.part,
+            "parts": report.parts,
+            "reason": report.reason,
+            "at": maybe_ms(report.at),
+            "received_at": stamp.now_ms,
+            "raw": report.raw,
+        },
+    )
+    if kept.rowcount != 1:
+        return
+    _tell(conn, report, row, stamp=stamp)
+    if row is None or row.delivery_no is None:
+        return
+    if report.failed:
+        _negative(conn, report, row, jitter=jitter, stamp=stamp)
+    else:
+        proved = _proved(conn, row)
+        deliveries.raise_evidence(conn, {row.delivery_no: proved}, stamp=stamp)
+
+
+def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
+    return conn.execute(
+        text(
+            "SELECT a.leg_no, a.number, a.state, l.delivery_no, l.state AS leg_state, l.attempts, l.failures, l.channel, "
+            "m.id AS message_id, m.closed_as, d.state AS delivery_state "
+            "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
+            "LEFT JOIN delivery d ON d.no = l.delivery_no WHERE a.leg_no = :leg AND a.number = :number"
+        ),
+        {"leg": ours[0], "number": ours[1]},
+    ).one_or_none()
+
+
+def _report_key(report: Report) -> str:
+    told = [
+        report.attempt,
+        int(report.evidence),
+        report.failed,
+        report.part,
+        report.parts,
+        report.reason,
+        maybe_ms(report.at),
+    ]
+    return hashlib.sha256(dumps(told).encode()).hexdigest()
+
+
+def _proved(conn: Connection, row: Row[Any]) -> Evidence:
+    """Return what all reports of this attempt prove together.
+
+    A report for the whole message proves by itself; a part proves something only when every part of the same count is there.
+    """
+    rows = conn.execute(
+        text(
+            "SELECT evidence, coalesce(parts, 1) AS parts, coalesce(part, 1) AS part, part IS NULL AS whole FROM receipt "
+            "WHERE leg_no = :leg AND number = :number AND failed = 0"
+        ),
+        {"leg": row.leg_no, "number": row.number},
+    )
+    best: dict[tuple[int, int], int] = {}
+    strongest = Evidence.ACCEPTED  # Whatever reports on it has taken it.
+    for one in rows:
+        if one.whole:
+            strongest = max(strongest, Evidence(one.evidence))
+        else:
+            key = (one.parts, one.part)
+            best[key] = max(best.get(key, 0), one.evidence)
+    for count in {parts for parts, _ in best}:
+        levels = [best.get((count, part), 0) for part in range(1, count + 1)]
+        strongest = max(strongest, Evidence(min(levels)))
+    return strongest
+
+
+def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float, stamp: Stamp) -> None:
+    """Fail the attempt; if it is its leg's newest, the leg becomes due again. Evidence stays."""
+    failed = conn.execute(
+        text(
+            "UPDATE attempt SET state = 'failed', ended_at = :now, reason = :reason WHERE leg_no = :leg AND number = :number "
+            "AND state <> 'failed'"
+        ),
+        {
+            "leg": row.leg_no,
+            "number": row.number,
+            "now": stamp.now_ms,
+            "reason": report.reason or "reported as not delivered",
+        },
+    )
+    newest = row.number == row.attempts and row.leg_state in {"submitting", "waiting"}
+    if failed.rowcount != 1 or not newest or row.closed_as is not None or row.delivery_state == "satisfied":
+        return
+    failures = row.failures + 1
+    conn.execute(
+        text(
+            "UPDATE leg SET state = 'due', due_at = :due_at, failures = :failures, repeat = 1, owner = NULL, lease_until = NULL, "
+            "token = token + 1 WHERE no = :no AND state IN ('submitting', 'waiting')"
+        ),
+        {"no": row.leg_no, "due_at": stamp.now_ms + backoff_ms(failures, jitter), "failures": failures},
+    )
+
+
+def _reply(conn: Connection, reply: Reply, *, stamp: Stamp) -> None:
+    answer = parse_reply(reply.text)
+    message_no = None
+    if answer.digit is not None or answer.bare_ok:
+        message_no = digits.meant(conn, address=reply.address, digit=answer.digit)
+    answered = [] if message_no is None else _asked(conn, reply, message_no)
+    key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
+    kept = 0
+    owners: Sequence[int | None] = answered or [None]
+    for delivery_no in owners:
+        kept += _keep_reply(conn, reply, delivery_no, key=f"{key}:{delivery_no or ''}", stamp=stamp)
+    if not kept:
+        return
+    if message_no is not None and answered:
+        digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
+        deliveries.raise_evidence(conn, dict.fromkeys(answered, Evidence.ACKNOWLEDGED), stamp=stamp)
+    else:
+        told = {"channel": reply.channel, "receipt": key}
+        events.append(conn, stamp=stamp, kind="receipt.unmatched", message_id=None, data=told)
+
+
+def _asked(conn: Connection, reply: Reply, message_no: int) -> list[int]:
+    """Return the deliveries that asked at this address: two people may share one phone, and then one answer is both's."""
+    rows = conn.execute(
+        text(
+            "SELECT d.no FROM leg l JOIN delivery d ON d.no = l.delivery_no JOIN recipient_version v ON v.no = d.version_no "
+            "WHERE d.message_no = :message AND l.channel = :channel AND l.address = :address AND l.attempts > 0 "
+            "AND d.purpose = 'warning' AND v.kind <> 'household' ORDER BY d.no"
+        ),
+        {"message": message_no, "channel": reply.channel, "address": reply.address},
+    )
+    return list(rows.scalars())
+
+
+def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key: str, stamp: Stamp) -> int:
+    kept = conn.execute(
+        _INSERT,
+        {
+            "channel": reply.channel,
+            "kind": "reply",
+            "key": key,
+            "attempt": None,
+            "leg_no": None,
+            "number": None,
+            "delivery_no": delivery_no,
+            "evidence": int(Evidence.ACKNOWLEDGED if delivery_no is not None else Evidence.NONE),
+            "failed": 0,
+            "part": None,
+            "parts": None,
+            "reason": None,
+            "at": maybe_ms(reply.at),
+            "received_at": stamp.now_ms,
+            "raw": reply.raw or reply.text,
+        },
+    )
+    return kept.rowcount
+
+
+def _tell(conn: Connection, report: Report, row: Row[Any] | None, *, stamp: Stamp) -> None:
+    told: dict[str, Any] = {
+        "channel": report.channel,
+        "attempt": report.attempt,
+        "failed": report.failed,
+        "part": report.part,
+    }
+    kind = "receipt.matched" if row is not None else "receipt.unmatched"
+    events.append(conn, stamp=stamp, kind=kind, message_id=row.message_id if row is not None else None, data=told)

@@ -1,0 +1,101 @@
+"""What time brings about by itself: repeats after silence, exhausted tries, ended lives, finished messages.
+
+All of it is rows with due times; after downtime whatever is overdue happens once.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger import counters, events, messages, warnings
+from warnd.ledger.events import Stamp
+from warnd.ledger.outcomes import PATIENCE, backoff_ms, give_way
+
+
+def break_silence(conn: Connection, *, limit: int, jitter: float, stamp: Stamp) -> int:
+    """Make legs whose wait is over due again, or end them if their tries are used up; return how many were looked at."""
+    rows = list(
+        conn.execute(
+            text(
+                "SELECT l.no, l.delivery_no, l.tries, l.tries_max, l.failures, l.priority, m.closed_as, a.state AS attempt_state "
+                "FROM leg l JOIN message m ON m.no = l.message_no "
+                "LEFT JOIN attempt a ON a.leg_no = l.no AND a.number = l.attempts "
+                "WHERE l.state = 'waiting' AND l.due_at <= :now ORDER BY l.due_at, l.no LIMIT :limit"
+            ),
+            {"now": stamp.now_ms, "limit": limit},
+        )
+    )
+    for row in rows:
+        _next(conn, row, jitter=jitter, stamp=stamp)
+    return len(rows)
+
+
+def _next(conn: Connection, row: Row[Any], *, jitter: float, stamp: Stamp) -> None:
+    if row.closed_as is not None:
+        _set(conn, row.no, state="done", due_at=stamp.now_ms)
+    elif row.attempt_state == "unknown":  # Whether it left is still unknown after the wait: better twice than never.
+        slow = backoff_ms(row.failures, jitter) if row.failures > PATIENCE else 0
+        _set(conn, row.no, state="due", due_at=stamp.now_ms + slow)
+    elif row.tries < row.tries_max:
+        _set(conn, row.no, state="due", due_at=stamp.now_ms)
+    else:
+        _set(conn, row.no, state="failed", due_at=stamp.now_ms)
+        give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
+
+
+def _set(conn: Connection, leg_no: int, *, state: str, due_at: int) -> None:
+    """Move a waiting leg on; a repeat goes behind the first tries of its kind."""
+    conn.execute(
+        text(
+            "UPDATE leg SET state = :state, due_at = :due_at, "
+            "priority = CASE WHEN :state = 'due' AND priority % 10 = 0 THEN priority + 5 ELSE priority END "
+            "WHERE no = :no AND state = 'waiting'"
+        ),
+        {"no": leg_no, "state": state, "due_at": due_at},
+    )
+
+
+def expire(conn: Connection, *, stamp: Stamp) -> list[str]:
+    """End what has outlived its warning: messages close, warnings become expired. Return the ids of the messages."""
+    over = list(
+        conn.execute(
+            text("SELECT id FROM message WHERE closed_as IS NULL AND expires_at <= :now ORDER BY no"),
+            {"now": stamp.now_ms},
+        ).scalars()
+    )
+    for message_id in over:
+        messages.close(conn, message_id=message_id, closed_as="expired", stamp=stamp)
+    waiting = conn.execute(
+        text(
+            "SELECT id, state FROM warning WHERE state IN ('held', 'in_review', 'dispatching', 'completed') "
+            "AND expires IS NOT NULL AND expires <= :now ORDER BY no"
+        ),
+        {"now": stamp.now_ms},
+    )
+    for row in list(waiting):
+        warnings.move(conn, warning_id=row.id, old=row.state, new="expired", stamp=stamp, by="clock")
+    return over
+
+
+def complete(conn: Connection, *, stamp: Stamp) -> list[str]:
+    """Mark warnings whose planning is finished and which have nothing open any more; return their ids."""
+    candidates = list(
+        conn.execute(
+            text(
+                "SELECT m.no, m.id FROM message m JOIN warning w ON w.id = m.id AND w.state = 'dispatching' "
+                "WHERE m.closed_as IS NULL AND m.stage = 'planned' AND NOT EXISTS (SELECT 1 FROM leg l "
+                "WHERE l.message_no = m.no AND l.publication_no IS NOT NULL AND l.state IN ('due', 'submitting', 'waiting')) ORDER BY m.no"
+            )
+        )
+    )
+    done = [row.id for row in candidates if counters.open_count(conn, message_no=row.no) == 0]
+    for message_id in done:
+        warnings.move(conn, warning_id=message_id, old="dispatching", new="completed", stamp=stamp, by="clock")
+        events.append(conn, stamp=stamp, kind="message.completed", message_id=message_id, data={})
+    return done
+
+
+def next_silence(conn: Connection) -> int | None:
+    """Return when the next waiting leg is due (milliseconds), or None."""
+    due: int | None = conn.execute(text("SELECT min(due_at) FROM leg WHERE state = 'waiting'")).scalar()
+    return due
