@@ -1,0 +1,57 @@
+# Two commands do everything: `make demo` and `make test`. Everything lands in .venv; `rm -rf .venv` undoes it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help demo test check servers bench constraints
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps, so that what is installed already is not installed again.
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+
+help:
+	@echo "make demo          install into .venv, then a red flood warning in an invented county (ONCE=1 ends by itself)"
+	@echo "make test          install, then every check and every test"
+	@echo "make check         format, lint, types, floors; no tests"
+	@echo "make bench         speed, as ratios to the bare loop"
+	@echo "make constraints   renew constraints.txt from pyproject.toml (needs uv)"
+
+demo: $(INSTALLED)
+	@$(BIN)/warnd demo $(if $(ONCE),--once)
+
+test: servers check
+	$(BIN)/pytest -q -m "not bench"
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+servers:
+	@.ci/servers
+
+bench: $(INSTALLED)
+	$(BIN)/pytest -q -m bench
+
+# Only the project's own editable install may be without a hash, so it comes alone and fetches nothing.
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(LOCKED): constraints.txt | $(BIN)/python
+	@echo "Installing the pinned packages into $(VENV) (once; some minutes on a slow line) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt
+	@touch $@
+
+$(BIN)/python:
+	@.ci/environment $(VENV)
+
+# The result must name no index, so that everybody's own applies.
+constraints: $(LOCKED)
+	@command -v uv >/dev/null || { echo "make constraints needs uv: pip install uv"; exit 1; }
+	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --extra demo --extra dev \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file constraints.txt $(if $(UPGRADE),--upgrade)
+	@if grep -n '://' constraints.txt; then echo "constraints.txt names an address; remove it"; exit 1; fi
