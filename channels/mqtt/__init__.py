@@ -41,4 +41,5 @@ def _line_options(link: MqttLink, *, root: str) -> LineOptions:
         password=None if link.password is None else link.password.get_secret_value(),
         tls=ssl.create_default_context(cafile=link.ca_file) if link.tls else None,
         window=link.concurrency,
+        timeout_s=link.timeout_s,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SESSION_EXPIRY_S = 7 * 24 * 3600  # The broker keeps receipts for us through a long outage of ours; a day is the least.
+TCP_CONNECT_MAX_S = 5.0  # A thread waits here and cannot be cancelled; the daemon must be able to end within 10 s.
 KEEPALIVE_S = 15  # Twice this is the longest that a silent break of the line stays unseen while nothing is published.
 
 
@@ -19,9 +20,8 @@ class LineOptions:
         client_id: The same at every start, or the broker forgets what it keeps for us.
         signing_key: Signs every command under this root, and no other root's.
         window: Publishes that may be without their PUBACK at once; the broker's own limit wins if it is lower.
-        connect_timeout_s: Bounds the TCP connection, and again the CONNACK.
-        puback_timeout_s: A publish that is older without a PUBACK ends the connection, because whatever is still
-            written to it could arrive after it was reported as lost.
+        timeout_s: Longest wait for each answer of the broker. A publish that is older without a PUBACK ends the
+            connection, because whatever is still written to it could arrive after it was reported as lost.
         retry_base_s, retry_cap_s: Bounds of the wait between connections, doubled from base to cap, with full jitter.
         sink_timeout_s: Longest wait for the ledger to commit one receipt before it is tried again.
     """
@@ -35,8 +35,7 @@ class LineOptions:
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, compare=False)
     window: int = 64
-    connect_timeout_s: float = 5.0
-    puback_timeout_s: float = 10.0
+    timeout_s: float = 10.0
     retry_base_s: float = 1.0
     retry_cap_s: float = 30.0
     sink_timeout_s: float = 30.0

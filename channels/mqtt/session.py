@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from channels.mqtt.ackorder import AckOrder
-from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, LineOptions
+from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX_S, LineOptions
 
 RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
 _WINDOW_OF_STANDARD = 65_535  # What a CONNACK without Receive Maximum allows (MQTT 5.0 §3.2.2.3.3).
@@ -178,7 +178,7 @@ class Session:
         self._paho.on_publish = self._on_puback
         self._paho.on_message = self._on_message
         self._paho.manual_ack_set(True)
-        self._paho.connect_timeout = self._options.connect_timeout_s
+        self._paho.connect_timeout = min(self._options.timeout_s, TCP_CONNECT_MAX_S)
 
         self._watch()
 
@@ -214,8 +214,8 @@ class Session:
         if info.rc != paho.MQTT_ERR_SUCCESS:
             settle(NotSent(paho.error_string(info.rc)))
             return
-        late = f"no PUBACK within {self._options.puback_timeout_s:g} s"
-        self._flight[info.mid] = (settle, self._loop.call_later(self._options.puback_timeout_s, self.end, late))
+        late = f"no PUBACK within {self._options.timeout_s:g} s"
+        self._flight[info.mid] = (settle, self._loop.call_later(self._options.timeout_s, self.end, late))
 
     def _on_puback(self, _client: Any, _userdata: Any, packet_id: int, code: ReasonCode, _properties: Any) -> None:
         settle, timer = self._flight.pop(packet_id)
@@ -287,7 +287,7 @@ def _client(options: LineOptions) -> aiomqtt.Client:
         protocol=aiomqtt.ProtocolVersion.V5,
         clean_start=False,
         properties=asked,
-        timeout=options.connect_timeout_s,
+        timeout=options.timeout_s,
         keepalive=KEEPALIVE_S,
         max_inflight_messages=0,  # The window is counted here; a second queue inside paho would hide what has left.
         tls_context=options.tls,

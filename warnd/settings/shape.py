@@ -159,6 +159,7 @@ class MqttLink(Table):
     signing_key_file: ExistingFile = Field(description="a file with an unencrypted PEM PKCS#8 Ed25519 private key")
     rate_per_s: Rate = Field(default=200, description="publishes per second, above 0")
     concurrency: Count = Field(default=50, description="how many publishes may be unconfirmed at once, 1 to 10000")
+    timeout_s: Rate = Field(default=10, le=300, description="seconds in which the broker must answer, up to 300")
 
     @model_validator(mode="after")
     def _whole_link(self) -> Self:
