@@ -38,10 +38,15 @@ class Answer:
 
 
 class Api:
-    """One connection to one daemon, with one token."""
+    """One connection to one daemon, with one token.
+
+    Attributes:
+        token: What it shows at the door; None = nothing.
+    """
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
+        self.token = token
         # A proxy meant for the outside world cannot reach this machine's own loopback.
         self._http = httpx.Client(
             base_url=url,

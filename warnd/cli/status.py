@@ -13,10 +13,8 @@ from warnd.cli.client import Answer, Api, connect, must
 from warnd.cli.given import MaybeWarningId
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.stop import Exit, Stop
-from warnd.cli.words import named, plain
+from warnd.cli.words import named, plain, totals, villages
 
-_EVIDENCE = ("none", "accepted", "delivered", "presented", "acknowledged")
-_STATES = ("open", "satisfied", "exhausted", "expired", "withdrawn")
 _LISTED = 50  # Warnings on a screen without an id; --json has the daemon's page.
 _LOOK_AGAIN_S = 1.0
 
@@ -94,35 +92,18 @@ def troubles(answer: Answer) -> list[str]:
 
 
 def _list(document: Mapping[str, Any]) -> list[str]:
-    lines = [f"{named(each)} {plain(each.get('state'))}; {_villages(each)}" for each in document.get("warnings") or ()]
+    lines = [f"{named(each)} {plain(each.get('state'))}; {villages(each)}" for each in document.get("warnings") or ()]
     more = ["More warnings follow; --json gives the cursor."] if document.get("cursor") else []
     return [*lines, *more] or ["No warnings."]
 
 
 def _details(warning: Mapping[str, Any]) -> list[str]:
-    totals = warning.get("totals") or {}
-    planning = (
-        [] if totals.get("planned", True) or warning.get("state") != "dispatching" else ["Planning is not finished."]
-    )
+    planned = (warning.get("totals") or {}).get("planned", True)
+    planning = [] if planned or warning.get("state") != "dispatching" else ["Planning is not finished."]
     return [
         f"{named(warning)} is {plain(warning.get('state'))}",
         f"  {plain(warning.get('headline'))}",
         f"  from {plain(warning.get('sender'))}, sent {plain(warning.get('sent'))}, expires {plain(warning.get('expires'))}",
-        f"Villages    {_villages(warning)}",
-        f"Evidence    {_beside(totals.get('evidence') or {}, _EVIDENCE)}",
-        f"Deliveries  {_beside(totals.get('deliveries') or {}, _STATES)}",
+        *totals(warning),
         *planning,
     ]
-
-
-def _villages(warning: Mapping[str, Any]) -> str:
-    villages = (warning.get("totals") or {}).get("villages") or {}
-    late = f" ({villages['confirmed_late']} of them late)" if villages.get("confirmed_late") else ""
-    return (
-        f"{plain(villages.get('targeted', 0))} targeted | {plain(villages.get('confirmed', 0))} confirmed{late} | "
-        f"{plain(villages.get('unconfirmed', 0))} unconfirmed"
-    )
-
-
-def _beside(counts: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return " | ".join(f"{name} {plain(counts.get(name, 0))}" for name in names)

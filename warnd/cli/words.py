@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_EVIDENCE = ("none", "accepted", "delivered", "presented", "acknowledged")
+_STATES = ("open", "satisfied", "exhausted", "expired", "withdrawn")
 # Control, format (bidi overrides, zero width) and surrogate characters would let a warning's text repaint the operator's screen.
 _UNSAFE = {"Cc", "Cf", "Cs"}
 
@@ -29,3 +31,27 @@ def named(warning: Mapping[str, Any]) -> str:
     """Return a warning in a few words: level, event and id."""
     drill = "" if warning.get("status") == "Actual" else f"[{plain(warning.get('status'))}] "
     return f"{drill}{plain(warning.get('level'))} {plain(warning.get('event'))} ({plain(warning.get('id'))})"
+
+
+def totals(warning: Mapping[str, Any]) -> list[str]:
+    """Return villages, evidence and deliveries, one line each; evidence stands side by side and is never added up."""
+    counts = warning.get("totals") or {}
+    return [
+        f"Villages    {villages(warning)}",
+        f"Evidence    {_beside(counts.get('evidence') or {}, _EVIDENCE)}",
+        f"Deliveries  {_beside(counts.get('deliveries') or {}, _STATES)}",
+    ]
+
+
+def villages(warning: Mapping[str, Any]) -> str:
+    """Return how many villages are targeted, confirmed and not."""
+    counts = (warning.get("totals") or {}).get("villages") or {}
+    late = f" ({plain(counts['confirmed_late'])} of them late)" if counts.get("confirmed_late") else ""
+    return (
+        f"{plain(counts.get('targeted', 0))} targeted | {plain(counts.get('confirmed', 0))} confirmed{late} | "
+        f"{plain(counts.get('unconfirmed', 0))} unconfirmed"
+    )
+
+
+def _beside(counts: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return " | ".join(f"{name} {plain(counts.get(name, 0))}" for name in names)

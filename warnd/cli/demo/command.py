@@ -1,0 +1,68 @@
+"""`warnd demo`: one command that shows a warning reach every village, without root, account or real phones."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warnd.cli.demo.child import free_port
+from warnd.cli.demo.show import show
+from warnd.cli.demo.stage import set_stage
+from warnd.cli.demo.story import Play, perform
+from warnd.cli.output import warn
+from warnd.cli.stop import Exit, Stop
+from warnd.clock import SystemClock
+
+Once = Annotated[
+    bool, typer.Option("--once", help="End by itself; exit 0 only if every village is accounted for truly.")
+]
+
+
+def demo(*, once: Once = False) -> None:
+    """Release a flood warning in an invented county and watch it reach every village."""
+    folder = Path(tempfile.mkdtemp(prefix="warnd-demo-"))
+    try:
+        code = asyncio.run(_perform(folder, once=once))
+    except Stop:
+        warn(f"What the parts wrote is kept in {folder}.")
+        raise
+    shutil.rmtree(folder)
+    raise typer.Exit(code)
+
+
+async def _perform(folder: Path, *, once: bool) -> Exit:
+    """Perform until the end or until somebody asks it to stop; everything it started is gone when this returns."""
+    asked_to_stop = _cancel_on_signals()
+    with show() as shown:
+        stage = set_stage(folder, http_port=free_port())
+        county = stage.county
+        shown.say(
+            f"{county.county.name_en}, invented: {len(county.townships)} townships, {len(county.villages)} villages, "
+            f"{len(stage.speaker_keys)} loudspeakers, {len(stage.people):,} people and households."
+        )
+        try:
+            return await perform(Play(stage, shown, SystemClock(), once=once))
+        except asyncio.CancelledError:
+            if not asked_to_stop.is_set():
+                raise
+            return Exit.NO if once else Exit.FINE
+
+
+def _cancel_on_signals() -> asyncio.Event:
+    """Cancel the calling task at the first Ctrl-C or SIGTERM. A second one changes nothing: the parts are being ended by then."""
+    asked = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        if not asked.is_set():
+            asked.set()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return asked
