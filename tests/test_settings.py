@@ -1,7 +1,10 @@
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from warnd.model.level import Level
 from warnd.resources import shipped
@@ -260,3 +263,21 @@ def test_settings_cannot_be_changed(folder: Path) -> None:
     settings = loaded(folder, "")
     with pytest.raises(ValueError, match="frozen"):
         settings.node.name = "other"
+
+
+def test_the_operators_guide_names_every_key_and_no_other() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "operators.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `([a-z_.]+)` \|", guide, flags=re.MULTILINE))
+    assert told == set(keys_of(Settings))
+
+
+def keys_of(shape: type[BaseModel], at: str = "") -> Iterator[str]:
+    """Every key of a table and of the tables in it, as the guide writes them; a drill link's are those of the live one."""
+    for name, known in shape.model_fields.items():
+        key = at + (known.alias or name)
+        parts = [known.annotation, *get_args(known.annotation)]
+        inner = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)
+        if inner is None or key == "mqtt.drill":
+            yield key
+        else:
+            yield from keys_of(inner, f"{key}.")
