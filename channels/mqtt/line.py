@@ -46,19 +46,22 @@ class Line:
     def submit(self, wrap: Wrap, settle: Settle, *, service: bool = False) -> None:
         """Publish on the session that is up (see `Session.submit`); `NotSent` at once if there is none."""
         if self._session is None or self._session.cause is not None:
-            settle(NotSent(self._cause if self._session is None else str(self._session.cause)))
+            settle(NotSent(self._why()))
         else:
             self._session.submit(wrap, settle, service=service)
 
     def problem(self) -> str | None:
         """Return why nothing can leave and what to check, or None."""
-        if self._session is not None:
+        if self._session is not None and self._session.cause is None:
             return None
         since = self._down_since.strftime("%Y-%m-%d %H:%M:%SZ")
         return (
-            f"not connected to the MQTT broker at {self.options.where} since {since} ({self._cause}); "
+            f"not connected to the MQTT broker at {self.options.where} since {since} ({self._why()}); "
             "check that it runs, the network, and the user and password in the mqtt settings"
         )
+
+    def _why(self) -> str:
+        return self._cause if self._session is None else str(self._session.cause)
 
     async def _connection(self, receive: Callable[[Arrival], None]) -> None:
         root = self.options.root

@@ -39,6 +39,10 @@ class OtherSide(Protocol):
         """Return the message ids that truly arrived, oldest first, in the live place or in the place for drills."""
         ...
 
+    def announce(self, message_id: str) -> None:
+        """Take what the channel calls `Context.announce` with; only the public site has a use for it."""
+        ...
+
     async def accept(self) -> None:
         """Take everything again, after any fault; return when it does."""
         ...
