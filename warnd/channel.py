@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
@@ -244,6 +244,7 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
 class Finder(Protocol):
     """An optional face of a channel whose provider can be asked what became of an attempt."""
 

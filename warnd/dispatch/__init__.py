@@ -1,0 +1,1 @@
+"""Dispatch: plans deliveries, claims and sends them, records what becomes of them. The flows meet in the ledger, never in each other."""

@@ -123,7 +123,11 @@ def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
     """Return what rendering needs, in the order of `nos`."""
     statement = many(
         "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, m.id AS message_id, m.kind, "
-        "d.purpose, d.proof, v.kind AS recipient_kind, v.lang, r.id AS recipient, p.regions "
+        "d.purpose, d.proof, v.kind AS recipient_kind, v.lang, r.id AS recipient, "
+        "CASE WHEN p.no IS NOT NULL THEN p.regions WHEN l.channel = 'mqtt' THEN ("  # A direct command names the topic's regions.
+        "SELECT q.regions FROM publication q JOIN region t ON t.code = q.target JOIN region g ON g.code = d.region "
+        "WHERE q.message_no = l.message_no AND q.channel = 'mqtt' AND substr(g.path, 1, length(t.path)) = t.path "
+        "ORDER BY t.path DESC LIMIT 1) END AS regions "
         "FROM leg l JOIN message m ON m.no = l.message_no "
         "LEFT JOIN delivery d ON d.no = l.delivery_no LEFT JOIN recipient_version v ON v.no = d.version_no "
         "LEFT JOIN recipient r ON r.no = d.recipient_no LEFT JOIN publication p ON p.no = l.publication_no "
@@ -160,11 +164,8 @@ def _claimed(row: Row[Any], digit: int | None) -> Claimed:
 def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, int, str]]:
     """Turn attempts whose lease has ended into unknown: they may have left.
 
-    Args:
-        everyone: True at the start of the one daemon of a file: whoever held a lease before is gone.
-
-    Returns:
-        (leg number, attempt number, channel) of each, for asking the provider what became of it.
+    `everyone` is for the start of the one daemon of a file: whoever held a lease before is gone. Returns (leg number,
+    attempt number, channel) of each, for asking the provider what became of it.
     """
     rows = list(
         conn.execute(

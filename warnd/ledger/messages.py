@@ -111,6 +111,51 @@ def find(conn: Connection, *, no: int) -> Row[Any]:
     return conn.execute(text("SELECT * FROM message WHERE no = :no"), {"no": no}).one()
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that texts about a message are made of.
+
+    Attributes:
+        about: The document of the newest version that it cancels, for a Cancel; None if nothing of that is known.
+        about_level: That version's level.
+        places: Names of the regions named by its area: (name, JSON of names by language).
+    """
+
+    message: Row[Any]
+    warning: Row[Any]
+    about: bytes | None
+    about_level: int | None
+    places: tuple[tuple[str, str], ...]
+
+
+def story(conn: Connection, *, no: int) -> Story:
+    """Read what is needed to say a message in words."""
+    message = find(conn, no=no)
+    warning = conn.execute(text("SELECT * FROM warning WHERE id = :id"), {"id": message.id}).one()
+    before = conn.execute(
+        text(
+            "SELECT document, level FROM warning WHERE chain_id = :chain AND seq < :seq AND msg_type <> 'Cancel' "
+            "AND state NOT IN ('quarantined', 'rejected') ORDER BY seq DESC LIMIT 1"
+        ),
+        {"chain": message.chain_id, "seq": message.seq},
+    ).one_or_none()
+    places = conn.execute(
+        text(
+            "SELECT g.name, g.names FROM target_root t JOIN region g ON g.code = t.code WHERE t.message_no = :no AND t.outside = 0 "
+            "ORDER BY g.path LIMIT 12"
+        ),
+        {"no": no},
+    )
+    cancelled = before if message.kind == "cancel" else None
+    return Story(
+        message=message,
+        warning=warning,
+        about=cancelled.document if cancelled else None,
+        about_level=cancelled.level if cancelled else None,
+        places=tuple((row.name, row.names) for row in places),
+    )
+
+
 def open_ones(conn: Connection) -> list[Row[Any]]:
     """Return the messages that are not closed, most urgent first."""
     return list(conn.execute(text("SELECT * FROM message WHERE closed_as IS NULL ORDER BY urgency, no")))

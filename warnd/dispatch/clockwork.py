@@ -1,0 +1,94 @@
+"""What time does: lives end, leases lapse, silence is broken, deadlines pass, finished warnings complete; in that order."""
+
+import random
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from warnd.bell import Bell
+from warnd.channel import Channel, Finder, Unknown
+from warnd.clock import Clock
+from warnd.dispatch.recorder import Recorder
+from warnd.ledger import claims, deliveries, silence
+from warnd.ledger.events import Stamp
+from warnd.ledger.node import attempt_id
+from warnd.ledger.store import Ledger
+from warnd.ledger.values import to_ms
+
+_TICK_S = 0.5
+_CHUNK = 1_000
+
+log = structlog.get_logger(__name__)
+
+Lapsed = list[tuple[int, int, str]]
+
+
+class Clockwork:
+    """Runs the passes of time and asks providers about attempts whose fate is unknown."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        recorder: Recorder,
+        channels: Mapping[str, Channel],
+        chance: random.Random,
+        tag: str,
+        writer: str,
+        bell: Bell,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._recorder = recorder
+        self._channels = channels
+        self._chance = chance
+        self._tag = tag
+        self._writer = writer
+        self._bell = bell
+
+    async def start(self) -> None:
+        """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about."""
+        await self._ask(await self._ledger.write(claims.lapse, stamp=self._stamp(), everyone=True))
+
+    async def run(self) -> None:
+        """Run a pass every half second until cancelled; what is overdue after downtime happens once, in the first pass."""
+        while True:
+            try:
+                await self.tick()
+            except SQLAlchemyError as error:
+                log.error("clockwork_failed", error=str(error))
+            await self._clock.sleep(_TICK_S)
+
+    async def tick(self) -> None:
+        """Run one pass."""
+        jitter = self._chance.random()
+        lapsed, moved = await self._ledger.write(_pass, jitter=jitter, stamp=self._stamp())
+        if moved:
+            self._bell.ring()
+        await self._ask(lapsed)
+
+    async def _ask(self, lapsed: Lapsed) -> None:
+        """Ask each channel that can tell what became of its attempts; those of the others wait for a receipt."""
+        for leg_no, number, name in lapsed:
+            channel: object = self._channels.get(name)
+            if not isinstance(channel, Finder):
+                continue
+            outcome = await channel.find(attempt_id(self._tag, leg_no, number))
+            if not isinstance(outcome, Unknown):
+                tried = self._recorder.tried(leg_no=leg_no, number=number, token=-1, outcome=outcome, parts=1)
+                await self._recorder.outcome(tried)
+
+    def _stamp(self) -> Stamp:
+        return Stamp(to_ms(self._clock.now()), self._writer)
+
+
+def _pass(conn: Connection, *, jitter: float, stamp: Stamp) -> tuple[Lapsed, bool]:
+    expired = silence.expire(conn, stamp=stamp)
+    lapsed = claims.lapse(conn, stamp=stamp, everyone=False)
+    broken = silence.break_silence(conn, limit=_CHUNK, jitter=jitter, stamp=stamp)
+    breached = deliveries.mark_breaches(conn, limit=_CHUNK, stamp=stamp)
+    completed = silence.complete(conn, stamp=stamp)
+    return lapsed, bool(expired or lapsed or broken or breached or completed)

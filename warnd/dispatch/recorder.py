@@ -1,0 +1,138 @@
+"""The one recorder: outcomes and receipts from everywhere, committed in groups.
+
+Whoever hands something in returns after its commit, so that no provider hears "received" for what a crash could lose. While one group is
+being committed the next one gathers, which makes groups as large as the load demands and no larger.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from warnd.bell import Bell
+from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
+from warnd.clock import Clock
+from warnd.ledger import outcomes, playbacks, receipts
+from warnd.ledger.events import Stamp
+from warnd.ledger.outcomes import Tried
+from warnd.ledger.store import Ledger
+from warnd.ledger.values import to_ms
+
+_GROUP_MAX = 500
+_RETRY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Entry:
+    what: Tried | Receipt
+    done: asyncio.Future[int | None]
+    jitter: float
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one transaction records, sorted by what it is; order within a kind is the order of arrival."""
+
+    tried: list[Tried] = field(default_factory=list)
+    reports: list[receipts.Arrived] = field(default_factory=list)
+    played: list[tuple[Playback, float]] = field(default_factory=list)
+    presence: list[Presence] = field(default_factory=list)
+
+
+class Recorder:
+    """Takes outcomes and receipts, gives back control after their commit."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, *, chance: random.Random, tag: str, writer: str, bell: Bell
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._chance = chance
+        self._tag = tag
+        self._writer = writer
+        self._bell = bell
+        self._waiting: list[_Entry] = []
+        self._arrival = asyncio.Event()
+
+    async def receipt(self, receipt: Receipt) -> int | None:
+        """Commit one receipt; for a playback return how far its terminal's receipts are kept without a gap."""
+        return await self._enter(receipt)
+
+    async def outcome(self, tried: Tried) -> None:
+        """Commit one outcome."""
+        await self._enter(tried)
+
+    def tried(self, *, leg_no: int, number: int, token: int, outcome: Outcome, parts: int) -> Tried:
+        """Return an outcome with the chance its back-off may need."""
+        jitter = self._chance.random()
+        return Tried(leg_no=leg_no, number=number, token=token, outcome=outcome, parts=parts, jitter=jitter)
+
+    async def run(self) -> None:
+        """Commit groups until cancelled; what is waiting then is committed first.
+
+        A ledger that cannot commit (a full disk) is tried again and again: nothing that was handed in is dropped, and nobody who
+        waits hears that it is safe.
+        """
+        try:
+            while True:
+                await self._arrival.wait()
+                self._arrival.clear()
+                while self._waiting:
+                    await self._commit_some()
+        except asyncio.CancelledError:
+            while self._waiting:
+                await self._commit_some()
+            raise
+
+    async def _enter(self, what: Tried | Receipt) -> int | None:
+        done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Entry(what, done, self._chance.random()))
+        self._arrival.set()
+        return await done
+
+    async def _commit_some(self) -> None:
+        entries, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]
+        stamp = Stamp(to_ms(self._clock.now()), self._writer)
+        group = _sorted(entries)
+        try:
+            reached = await self._ledger.write(_record, group=group, tag=self._tag, stamp=stamp)
+        except SQLAlchemyError as error:
+            log.error("recorder_cannot_commit", waiting=len(entries) + len(self._waiting), error=str(error))
+            self._waiting = entries + self._waiting
+            await self._clock.sleep(_RETRY_S)
+            return
+        answers = iter(reached)
+        for entry in entries:
+            answer = next(answers) if isinstance(entry.what, Playback) else None
+            if not entry.done.done():  # Whoever waited may have been cancelled; the commit stands.
+                entry.done.set_result(answer)
+        self._bell.ring()
+
+
+def _sorted(entries: Sequence[_Entry]) -> _Group:
+    group = _Group()
+    for entry in entries:
+        match entry.what:
+            case Tried():
+                group.tried.append(entry.what)
+            case Report() | Reply():
+                group.reports.append(receipts.Arrived(entry.what, entry.jitter))
+            case Playback():
+                group.played.append((entry.what, entry.jitter))
+            case Presence():
+                group.presence.append(entry.what)
+    return group
+
+
+def _record(conn: Connection, *, group: _Group, tag: str, stamp: Stamp) -> list[int]:
+    if group.tried:
+        outcomes.record(conn, group.tried, stamp=stamp)
+    receipts.apply(conn, group.reports, tag=tag, stamp=stamp)
+    playbacks.presence(conn, group.presence, stamp=stamp)
+    return playbacks.apply(conn, group.played, stamp=stamp)
