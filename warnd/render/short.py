@@ -19,6 +19,10 @@ PARTS_WANTED = 3
 PARTS_MOST = 6
 """What an action may fill a message up to before it is cut: the parts of longer ones come late and out of order."""
 
+_ROOM_LEAST = {
+    "zh": 24
+}  # Units for place and action in the first part; chopped smaller they say nothing, so they run on instead.
+_ROOM_LEAST_ELSEWHERE = 40
 _CLOSING = 1  # Unit kept for the full stop that a cut sentence may get.
 _TAIL_DIGIT = 9  # All digits are one unit wide; any of them measures the tail.
 
@@ -86,7 +90,8 @@ class _Fit:
         return self.pieces.say("sms", piece, self.w, **values)
 
     def _opening(self) -> _Opening:
-        room = self.first - self.measure(self.before + self._say("head", place="", lead="")) - _CLOSING
+        left = self.first - self.measure(self.before + self._say("head", place="", lead="")) - _CLOSING
+        room = max(left, _ROOM_LEAST.get(self.w.lang, _ROOM_LEAST_ELSEWHERE))
         action = self.w.instruction
         asked = self.measure(next(iter(sentences(action)), "").rstrip())
         limit = max(room // 3, room - asked)
