@@ -13,16 +13,9 @@ def canonical_hash(alert: Alert) -> str:
     number is written (8.50 for 8.5) make no difference; every name, value and the order of elements do.
     """
     digest = hashlib.sha256()
-    for event, element in _walk(alert):
-        text = " ".join((element or "").split()).encode("utf-8", "surrogatepass")
-        # The length keeps two neighbouring values from being read as one with the border elsewhere.
-        digest.update(f"{event} {len(text)} ".encode() + text)
-    return digest.hexdigest()
-
-
-def _walk(alert: Alert) -> list[tuple[str, str | None]]:
-    steps: list[tuple[str, str | None]] = []
     for element in to_tree(alert).iter():
         depth = sum(1 for _ in element.iterancestors())
-        steps.append((f"{depth}:{element.tag}", element.text))
-    return steps
+        text = " ".join((element.text or "").split()).encode()
+        # The length keeps two neighbouring values from being read as one with the border elsewhere.
+        digest.update(f"{depth} {element.tag} {len(text)} ".encode() + text)
+    return digest.hexdigest()

@@ -79,22 +79,21 @@ def _check_times(alert: Alert, now: datetime, *, future_tolerance_s: float) -> I
     if alert.sent - now > timedelta(seconds=future_tolerance_s):
         ahead_s = (alert.sent - now).total_seconds()
         yield finding("sent_in_future", "sent", f"sent is {alert.sent.isoformat()}, {ahead_s:.0f} s ahead of now")
+    expires = alert.expires
     for number, info in enumerate(alert.infos, 1):
-        yield from _check_info_times(info, f"info[{number}]", now=now, alert=alert)
-    if alert.expires is None:
-        return
-    if alert.expires <= alert.sent:
-        cause = f"expires is {alert.expires.isoformat()}, sent is {alert.sent.isoformat()}"
+        yield from _check_info_times(info, f"info[{number}]", now=now, goes_on=expires is not None and expires > now)
+    if expires is not None and expires <= alert.sent:
+        cause = f"expires is {expires.isoformat()}, sent is {alert.sent.isoformat()}"
         yield finding("expires_not_after_sent", "info", cause)
-    if alert.expires <= now:
-        yield finding("expires_past", "info", f"expires is {alert.expires.isoformat()}, now is {now.isoformat()}")
+    if expires is not None and expires <= now:
+        yield finding("expires_past", "info", f"expires is {expires.isoformat()}, now is {now.isoformat()}")
 
 
-def _check_info_times(info: Info, path: str, *, now: datetime, alert: Alert) -> Iterator[Reason]:
+def _check_info_times(info: Info, path: str, *, now: datetime, goes_on: bool) -> Iterator[Reason]:
     if info.expires is None:
         yield finding("expires_missing", f"{path}/expires", f"{path} has no expires")
         return
-    if alert.expires is not None and info.expires <= now < alert.expires:
+    if goes_on and info.expires <= now:
         yield finding("info_expired", f"{path}/expires", f"{path} ended at {info.expires.isoformat()}")
     for name, start in (("effective", info.effective), ("onset", info.onset)):
         if start is not None and start >= info.expires:

@@ -48,15 +48,19 @@ def polygon_fault(points: tuple[Point, ...]) -> str | None:
         return "polygon_empty"
     if not all(_on_earth(lat, lon) for lat, lon in points):
         return "polygon_off_earth"
-    if points[0] != points[-1]:
-        return "polygon_open"
+    return "polygon_open" if points[0] != points[-1] else _ring_fault(points)
+
+
+def _ring_fault(points: tuple[Point, ...]) -> str | None:
     lons = [lon for _, lon in points]
     if max(lons) - min(lons) > 180:  # noqa: PLR2004 - degrees: half the globe
         return "polygon_too_wide"
     shape = polygon_shape(points)
-    if shape is None or not shape.area:
+    if shape is None:
         return "polygon_empty"
-    return "polygon_crossing" if is_valid_reason(shape).startswith("Self-intersection") else None
+    if is_valid_reason(shape).startswith("Self-intersection"):
+        return "polygon_crossing"
+    return None if shape.area else "polygon_empty"
 
 
 def polygon_shape(points: tuple[Point, ...]) -> Polygon | None:

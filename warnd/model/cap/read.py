@@ -34,7 +34,7 @@ def parse(document: bytes) -> Alert:
         NotCap: Its structure is not CAP's, or a time is no time.
     """
     root = read_tree(document)
-    check_structure(root)
+    check_structure(root, document)
     unzoned: list[str] = []
     return _alert(_Element(root, path="", unzoned=unzoned), unzoned)
 

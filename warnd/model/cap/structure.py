@@ -5,12 +5,14 @@ The schema is written from the standard and gives the verdict that the official 
 
 import re
 import threading
+from collections import Counter
 from importlib.resources import as_file, files
 
 from lxml import etree
 
 from warnd.model.cap.catalogue import finding
 from warnd.model.cap.errors import NotCap
+from warnd.model.cap.wellformed import safe_parser
 from warnd.model.reason import Reason, shorten
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -22,6 +24,7 @@ REPEATABLE = frozenset({"info", "area", "polygon", "circle", "geocode", "paramet
 _VERSIONS = {"urn:oasis:names:tc:emergency:cap:1.1": "1.1", NAMESPACE: "1.2"}
 _OTHER_CAP = re.compile(r"http://www\.incident\.com/cap/.*|urn:oasis:names:tc:emergency:cap:.*|http://www\.fgov\.be/.*")
 _REASONS_MAX = 20
+_TWINS_MAX = 200
 _TIMES = frozenset({"sent", "effective", "onset", "expires"})
 _NAMESPACED = re.compile(r"\{(?:urn:|http:)[^}]*\}")
 _FACET = re.compile(r"^\[facet '[a-z]*'\] ")
@@ -46,15 +49,36 @@ class _Schemas(threading.local):
 _SCHEMAS = _Schemas()
 
 
-def check_structure(root: etree._Element) -> None:
-    """Return if the tree is a CAP 1.1 or 1.2 alert.
+def check_structure(root: etree._Element, document: bytes) -> None:
+    """Return if the document is a CAP 1.1 or 1.2 alert.
+
+    Args:
+        root: The document's tree; spoilt if it is no alert.
+        document: Known to be well-formed.
 
     Raises:
         NotCap: It is not; the reasons name line and element, at most twenty of them.
     """
     schema = _SCHEMAS.of(_version(root))
-    if not schema.validate(root):
-        raise NotCap(*_reasons(root, schema))
+    try:
+        # Validated while it is parsed, because libxml2 looks up the address of each bad element in a tree by walking its
+        # siblings: 2 MiB of bad elements would take minutes. It gives no lines this way, so a bounded tree is asked for them.
+        etree.fromstring(document, safe_parser(schema))
+    except etree.XMLSyntaxError as error:
+        _trim(root)
+        reasons = [] if schema.validate(root) else _reasons(root, schema)
+        message = f"far down in the document: {_NAMESPACED.sub('', str(error))}"
+        raise NotCap(*reasons or [finding("structure", "alert", message)]) from error
+
+
+def _trim(root: etree._Element) -> None:
+    """Drop what repeats a sibling's name too often; where an element may repeat at all, CAP does not say how often."""
+    for parent in list(root.iter()):
+        seen: Counter[str] = Counter()
+        for child in list(parent):
+            seen[str(child.tag)] += 1
+            if seen[str(child.tag)] > _TWINS_MAX:
+                parent.remove(child)
 
 
 def _version(root: etree._Element) -> str:

@@ -42,7 +42,7 @@ def read_tree(document: bytes) -> etree._Element:
     if _DOCTYPE.match(_prolog(document)):
         raise NotXml(finding("doctype", "alert", "the document begins with a DOCTYPE"))
     try:
-        root = etree.fromstring(document, _parser())
+        root = etree.fromstring(document, safe_parser())
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:  # LookupError: an encoding nobody knows.
         raise NotXml(finding("not_xml", "alert", f"the document is not well-formed XML: {error}")) from error
     # In an encoding that hides its ASCII (UTF-7, EBCDIC) only the parser finds the DOCTYPE; it expands nothing.
@@ -56,8 +56,11 @@ def _prolog(document: bytes) -> str:
     return document.decode(encoding, "replace")
 
 
-def _parser() -> etree.XMLParser:
-    # A new one each time costs little and keeps no state of the last document; threads may not share one.
+def safe_parser(schema: etree.XMLSchema | None = None) -> etree.XMLParser:
+    """Return a parser that fetches and expands nothing, and validates by `schema` if one is given.
+
+    A new one each time costs little and keeps no state of the last document; threads may not share one.
+    """
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -66,4 +69,5 @@ def _parser() -> etree.XMLParser:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
+        schema=schema,
     )
