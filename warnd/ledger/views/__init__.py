@@ -7,6 +7,7 @@ from warnd.ledger.views.coverage import coverage
 from warnd.ledger.views.cursor import BadCursor
 from warnd.ledger.views.deliveries import deliveries
 from warnd.ledger.views.explain import explain
+from warnd.ledger.views.places import UnknownRegion
 from warnd.ledger.views.record import events
 from warnd.ledger.views.site import PublicWarning, public_warning, public_warnings
 from warnd.ledger.views.terminals import terminals
@@ -15,6 +16,7 @@ from warnd.ledger.views.warnings import warning, warnings
 __all__ = [
     "BadCursor",
     "PublicWarning",
+    "UnknownRegion",
     "coverage",
     "deliveries",
     "events",

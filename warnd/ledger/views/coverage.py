@@ -74,10 +74,10 @@ def _silent(
         within = " AND t.path >= :low AND t.path < :high"
         values["low"], values["high"] = subtree(above.path)
     # The page is cut on the index alone; only its rows are then read.
-    page = f"SELECT t.no FROM target t WHERE {_SILENT} AND t.code > :after{within} ORDER BY t.code LIMIT :limit"  # noqa: S608 - constants
+    page = f"SELECT t.no FROM target t WHERE {_SILENT} AND t.code > :after{within} ORDER BY t.code LIMIT :limit"
     return conn.execute(
         text(
-            "SELECT t.code, r.name, t.played_at, t.answered_at, t.has_officer FROM target t "  # noqa: S608 - constants
+            "SELECT t.code, r.name, t.played_at, t.answered_at, t.has_officer FROM target t "
             f"LEFT JOIN region r ON r.code = t.code WHERE t.no IN ({page}) ORDER BY t.code"
         ),
         values,
@@ -152,7 +152,7 @@ def _seconds(conn: Connection, message: Row[Any], tally: Row[Any], *, percent: i
     if tally.confirmed < needed:
         return None
     at: int | None = conn.execute(
-        text(f"SELECT confirmed_at FROM target WHERE {_HEARD} ORDER BY confirmed_at LIMIT 1 OFFSET :skip"),  # noqa: S608 - a constant
+        text(f"SELECT confirmed_at FROM target WHERE {_HEARD} ORDER BY confirmed_at LIMIT 1 OFFSET :skip"),
         {"no": message.no, "skip": needed - 1},
     ).scalar()
     return None if at is None else max(0, -((message.released_at - at) // 1000))

@@ -88,7 +88,7 @@ def _asked(
         # National codes of one region stand together, so its first and last code bound the walk; others at worst widen it.
         inside = "SELECT code FROM region WHERE path >= :low AND path < :high"
         ends = conn.execute(
-            text(f"SELECT min(code) AS first, max(code) AS last FROM ({inside}) AS r"),  # noqa: S608 - a constant
+            text(f"SELECT min(code) AS first, max(code) AS last FROM ({inside}) AS r"),
             {"low": low, "high": high},
         ).one()
         window = " AND d.region >= :first AND d.region <= :last"
@@ -110,7 +110,7 @@ def _end_of_window(conn: Connection, asked: _Asked, values: dict[str, Any]) -> t
     """Return the last place that this page may look at, None if the listing ends before; read from the index alone."""
     row = conn.execute(
         text(
-            f"SELECT d.region, d.no FROM delivery d WHERE {_WALK}{asked.window} "  # noqa: S608 - constants
+            f"SELECT d.region, d.no FROM delivery d WHERE {_WALK}{asked.window} "
             "ORDER BY d.region, d.no LIMIT 1 OFFSET :skip"
         ),
         {**values, **asked.values, "skip": LOOKED_AT - 1},
@@ -128,7 +128,7 @@ def _rows(
         values |= {"end_region": end[0], "end_no": end[1]}
     return conn.execute(
         text(
-            f"SELECT {COLUMNS} FROM delivery d JOIN recipient c ON c.no = d.recipient_no "  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM delivery d JOIN recipient c ON c.no = d.recipient_no "
             f"WHERE {_WALK}{asked.window}{until}{asked.wanted} ORDER BY d.region, d.no LIMIT :limit"
         ),
         values,

@@ -89,7 +89,7 @@ def _described(conn: Connection, row: Row[Any]) -> RecipientDocument:
 def _deliveries(conn: Connection, message: Row[Any], recipient_no: int) -> list[DeliveryDocument]:
     rows = conn.execute(
         text(
-            f"SELECT {COLUMNS} FROM delivery d JOIN recipient c ON c.no = d.recipient_no "  # noqa: S608 - a constant
+            f"SELECT {COLUMNS} FROM delivery d JOIN recipient c ON c.no = d.recipient_no "
             "WHERE d.message_no = :no AND d.recipient_no = :recipient ORDER BY d.no"
         ),
         {"no": message.no, "recipient": recipient_no},

@@ -12,7 +12,7 @@ from warnd.model.mask import masked
 
 _LEGS = {
     kind: text(
-        f"SELECT no, {kind}_no AS owner, channel, address, state, due_at FROM leg WHERE {kind}_no IN :owners ORDER BY step, no"  # noqa: S608 - constants
+        f"SELECT no, {kind}_no AS owner, channel, address, state, due_at FROM leg WHERE {kind}_no IN :owners ORDER BY step, no"
     ).bindparams(bindparam("owners", expanding=True))
     for kind in ("delivery", "publication")
 }

@@ -20,7 +20,11 @@ _PUBLIC = (
 )
 _SELECT = (
     "SELECT w.no, w.id, w.chain_id, w.seq, w.msg_type, w.level, w.state, w.cancel_kind, w.sent, w.expires, w.released_at, "
-    "w.ended_at, w.document FROM warning w"
+    "w.ended_at, w.document, "
+    f"(SELECT c.id FROM warning c WHERE c.chain_id = w.chain_id AND c.seq > w.seq AND {_PUBLIC.replace('w.', 'c.')} "
+    "ORDER BY c.seq DESC, c.no DESC LIMIT 1) AS replaced_by, "
+    f"(SELECT c.id FROM warning c WHERE c.chain_id = w.chain_id AND c.seq < w.seq AND {_PUBLIC.replace('w.', 'c.')} "
+    "ORDER BY c.seq DESC, c.no DESC LIMIT 1) AS replaces FROM warning w"
 )
 
 
@@ -33,6 +37,7 @@ class PublicWarning:
         cancels: True for a Cancel: it takes back what was said and warns of nothing.
         cancel_kind: lift or retract; None = neither was said.
         replaced_by: Id of the newest public message of the chain that came after this one.
+        replaces: Id of the newest one that came before it.
         document: CAP as it came in; `warnd.model.cap.parse` reads it.
     """
 
@@ -47,6 +52,7 @@ class PublicWarning:
     released_at: datetime
     ended_at: datetime | None
     replaced_by: str | None
+    replaces: str | None
     document: bytes
 
 
@@ -60,27 +66,16 @@ def public_warnings(conn: Connection, *, now: datetime) -> list[PublicWarning]:
         ),
         {"now": to_ms(now), "cancel_ms": CANCEL_SHOWN // timedelta(milliseconds=1), "most": MOST},
     )
-    return [_public(row, None, now=now) for row in rows]
+    return [_public(row, now=now) for row in rows]
 
 
 def public_warning(conn: Connection, *, warning_id: str, now: datetime) -> PublicWarning | None:
     """Return one warning that the public may see, whether in force or past; None for everything else."""
     row = conn.execute(text(f"{_SELECT} WHERE w.id = :id AND {_PUBLIC}"), {"id": warning_id}).one_or_none()
-    return None if row is None else _public(row, _successor(conn, row), now=now)
+    return None if row is None else _public(row, now=now)
 
 
-def _successor(conn: Connection, row: Row[Any]) -> str | None:
-    found: str | None = conn.execute(
-        text(
-            f"SELECT w.id FROM warning w WHERE w.chain_id = :chain AND w.seq > :seq AND {_PUBLIC} "  # noqa: S608 - a constant
-            "ORDER BY w.seq DESC, w.no DESC LIMIT 1"
-        ),
-        {"chain": row.chain_id, "seq": row.seq},
-    ).scalar()
-    return found
-
-
-def _public(row: Row[Any], successor: str | None, *, now: datetime) -> PublicWarning:
+def _public(row: Row[Any], *, now: datetime) -> PublicWarning:
     live = row.state in ("dispatching", "completed")
     over = row.expires is not None and row.expires <= to_ms(now)
     return PublicWarning(
@@ -94,6 +89,7 @@ def _public(row: Row[Any], successor: str | None, *, now: datetime) -> PublicWar
         expires=maybe_time(row.expires),
         released_at=from_ms(row.released_at),
         ended_at=maybe_time(row.ended_at),
-        replaced_by=successor,
+        replaced_by=row.replaced_by,
+        replaces=row.replaces,
         document=row.document,
     )

@@ -30,7 +30,7 @@ _NEWEST = (1 << 62,)  # Before the first row of a listing that goes down.
 def warning(conn: Connection, *, warning_id: str) -> WarningDocument | None:
     """Return one warning, or None."""
     row = conn.execute(
-        text(f"SELECT {_COLUMNS} FROM warning WHERE id = :id"),  # noqa: S608 - a constant
+        text(f"SELECT {_COLUMNS} FROM warning WHERE id = :id"),
         {"id": warning_id},
     ).one_or_none()
     return None if row is None else _document(row, totals(conn, ids=[warning_id]).get(warning_id, Totals()))
@@ -55,7 +55,7 @@ def warnings(
     given = {name: value for name, value in asked.items() if value is not None}
     narrowed = "".join(f" AND {name} = :{name}" for name in given)
     rows = conn.execute(
-        text(f"SELECT {_COLUMNS} FROM warning WHERE no < :before{narrowed} ORDER BY no DESC LIMIT :limit"),  # noqa: S608 - names of ours
+        text(f"SELECT {_COLUMNS} FROM warning WHERE no < :before{narrowed} ORDER BY no DESC LIMIT :limit"),
         {**given, "before": before, "limit": limit + 1},
     ).all()
     shown = rows[:limit]

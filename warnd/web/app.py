@@ -1,0 +1,114 @@
+"""Puts the web together: the API, the public site, what channels want called back, health."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from warnd.bell import Bell
+from warnd.channel import Channel
+from warnd.clock import Clock
+from warnd.ledger.store import Ledger
+from warnd.resources import shipped
+from warnd.web import terminals, warnings
+from warnd.web.body import BodyLimit
+from warnd.web.desk import Desk
+from warnd.web.docs import OPENAPI, Docs
+from warnd.web.doors import Doors, Node
+from warnd.web.headers import SecurityHeaders
+from warnd.web.health import Metrics, healthz, readyz
+from warnd.web.pages import Pages
+from warnd.web.problems import Errors
+from warnd.web.site import Site
+from warnd.web.sse import Streams
+
+API_STREAMS = 64
+SITE_STREAMS = 2_000
+_DESCRIPTION = (
+    "Brings approved CAP warnings in and shows which villages have heard them. Every refusal is a problem document (RFC 9457) "
+    "whose reasons say what is wrong, where, and what to do. Times are RFC 3339 in UTC."
+)
+
+
+def create_app(
+    *,
+    ledger: Ledger,
+    desk: Desk,
+    clock: Clock,
+    bell: Bell,
+    node: Node,
+    public_url: str,
+    registry: CollectorRegistry,
+    channels: Sequence[Channel] = (),
+    problems: Callable[[], Sequence[str]] = tuple,
+    site: bool = True,
+    templates: Path | None = None,
+) -> FastAPI:
+    """Return the whole web of one daemon.
+
+    Args:
+        ledger: Read, never written.
+        desk: Decides about what comes in.
+        clock: Says what is in force now.
+        bell: Rung after every commit that a page might show.
+        node: Whom the daemon speaks for.
+        public_url: As people see it, for links in the feed.
+        registry: Whose numbers `/metrics` gives.
+        channels: Their callback endpoints are mounted, their problems shown by `/readyz`.
+        problems: What keeps the daemon's other parts from working, each as "part: what is wrong and what to do".
+        site: False = there is no public site; the API stays.
+        templates: The folder with `web/` in it; None = the one that ships with warnd.
+    """
+    folder = (templates or shipped("templates")) / "web"
+    app = FastAPI(
+        title="warnd",
+        version=version("warnd"),
+        description=_DESCRIPTION,
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(SecurityHeaders, https=public_url.startswith("https:")), Middleware(BodyLimit)],
+    )
+    app.state.doors = Doors(
+        ledger=ledger,
+        desk=desk,
+        clock=clock,
+        bell=bell,
+        node=node,
+        channels=channels,
+        problems=problems,
+        public_url=public_url.rstrip("/"),
+        api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
+        site_streams=Streams(most=SITE_STREAMS, bell=bell, clock=clock),
+    )
+    pages = Pages(folder, site=Site(ledger=ledger, clock=clock, bell=bell), languages=node.languages)
+    Errors(app, page=pages.error)
+    app.include_router(warnings.router)
+    app.include_router(terminals.router)
+    app.router.routes.extend(
+        [
+            Route("/api/docs", Docs(app, folder).show),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", Metrics(registry).show),
+            Route("/static/{name}", pages.static),
+            *(_public(pages) if site else ()),
+            *(route for channel in channels for route in channel.routes()),
+        ]
+    )
+    return app
+
+
+def _public(pages: Pages) -> list[Route]:
+    return [
+        Route("/", pages.index),
+        Route("/w/{id}", pages.warning),
+        Route("/feed/cap.atom", pages.feed),
+        Route("/feed/{id}.xml", pages.document),
+        Route("/events", pages.events),
+    ]

@@ -1,0 +1,82 @@
+"""Serves the application on one address until it is cancelled, and lets go of its connections in time."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from warnd.web.doors import Doors
+
+_GRACE_S = 3  # For requests under way when the daemon stops; the whole daemon has ten seconds.
+_HEADERS_MAX = 32_768
+_BACKLOG = 512
+
+
+class CannotListen(OSError):  # noqa: N818 - the fact in the fewest words
+    """The address cannot be bound; the text says which and what to do."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.
+
+    Raises:
+        CannotListen: The address is taken, not this machine's, or not allowed.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise CannotListen(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Change http.listen, or stop what uses that port."
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handling, which is the daemon's, and with a word when it answers."""
+
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell()
+
+
+async def serve(app: FastAPI, *, listening: socket.socket, started: Callable[[], None] = lambda: None) -> None:
+    """Serve until cancelled; then end streams, finish what is under way for at most three seconds, and close the socket.
+
+    Args:
+        app: What `create_app` returned.
+        listening: From `bind`.
+        started: Called once requests are answered.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=_HEADERS_MAX,
+    )
+    server = _Server(config, started=started)
+    doors: Doors = app.state.doors
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.serve(sockets=[listening]), name="http")
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            doors.api_streams.close()
+            doors.site_streams.close()
+            server.should_exit = True
+            await serving  # Before the group would cancel it: what is under way is answered.
+            raise

@@ -1,0 +1,107 @@
+"""Server-sent events: bounded in number, never queued, dropped when the other side does not read.
+
+A stream holds no list of what it still has to say. It looks for itself when the bell rings, so a slow reader costs no memory and
+misses nothing but the states in between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from warnd.bell import Bell
+from warnd.clock import Clock
+
+HEARTBEAT_S = 15.0  # Proxies close a connection that is silent for longer.
+PAUSE_S = 0.25  # Between two looks, however often the bell rings meanwhile.
+SLOW_S = 10.0  # A client that has not taken one chunk by then is dropped; it comes back by itself.
+RETRY_MS = 3_000
+
+Look = Callable[[], Awaitable[bytes]]
+"""Returns what has changed since it was last called, as whole events; nothing if nothing has."""
+
+
+class Streams:
+    """The open streams of one kind.
+
+    Attributes:
+        closing: True once the daemon stops; every stream then ends at its next look.
+    """
+
+    def __init__(self, *, most: int, bell: Bell, clock: Clock) -> None:
+        self.closing = False
+        self.count = 0
+        self._most = most
+        self._bell = bell
+        self._clock = clock
+
+    @property
+    def full(self) -> bool:
+        """True when no further stream may be opened."""
+        return self.closing or self.count >= self._most
+
+    def close(self) -> None:
+        """Let every stream end now."""
+        self.closing = True
+        self._bell.ring()
+
+    async def follow(self, look: Look) -> AsyncIterator[bytes]:
+        """Yield what `look` finds, at once and after every ring; a comment after each silent heartbeat."""
+        yield b"retry: %d\n\n" % RETRY_MS
+        while not self.closing:
+            rings = self._bell.rings
+            found = await look()
+            if found:
+                yield found
+                await self._clock.sleep(PAUSE_S)
+            elif not await self._bell.wait(HEARTBEAT_S, since=rings):
+                yield b": still here\n\n"
+
+
+class EventStream(Response):
+    """The response that carries one stream."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, streams: Streams, look: Look) -> None:
+        # No proxy may keep the events back or store them.
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._streams = streams
+        self._look = look
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until the client leaves, stops reading, or the daemon stops."""
+        self._streams.count += 1
+        try:
+            async with asyncio.TaskGroup() as group:
+                speaking = group.create_task(self._speak(scope, send))
+                leaving = group.create_task(_left(receive))
+                await asyncio.wait({speaking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                speaking.cancel()
+                leaving.cancel()
+        finally:
+            self._streams.count -= 1
+
+    async def _speak(self, scope: Scope, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] != "HEAD":
+            async for chunk in self._streams.follow(self._look):
+                try:
+                    async with asyncio.timeout(SLOW_S):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                except TimeoutError:
+                    return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def event(name: str, *, data: str, id_: int | None = None) -> bytes:
+    """Return one event; `data` is JSON on one line."""
+    number = "" if id_ is None else f"id: {id_}\n"
+    return f"{number}event: {name}\ndata: {data}\n\n".encode()
