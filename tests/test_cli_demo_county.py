@@ -15,6 +15,7 @@ from warnd.cli.demo.cast import CONFIRMED, Cast, Officer, Part, Speaker, compare
 from warnd.cli.demo.county import County, geojson, invent
 from warnd.cli.demo.flood import freshen
 from warnd.cli.demo.people import COLUMNS, invent_people, speaker_ids, write_csv
+from warnd.cli.demo.phones import behaviours
 from warnd.cli.demo.stage import flood_document
 from warnd.cli.demo.tiling import Tiling, middle
 from warnd.model import cap
@@ -132,3 +133,18 @@ def test_the_flood_becomes_one_of_this_minute() -> None:
     assert after.expires == after.sent + timedelta(hours=6)
     assert [info.instruction for info in after.infos] == [info.instruction for info in before.infos]
     assert cap.check(after, now=now, future_tolerance_s=0, levels=cap.LevelRules()) == ()
+
+
+def test_phones_behave_as_the_parts_say(county: County, cast: Cast) -> None:
+    people = invent_people(county, cast, random=Random(1))
+    phones = behaviours(people, cast, random=Random(2))
+    for person in people:
+        if person.roles == "information_officer" and person.phone:
+            behaviour, officer = phones[person.phone], cast.parts[person.region].officer
+            assert (behaviour.on, behaviour.on and behaviour.answers) == (
+                officer is not Officer.OFF,
+                officer is Officer.ANSWERS,
+            )
+    households = [phones[person.phone] for person in people if person.kind == "household"]
+    assert not any(behaviour.on and behaviour.answers for behaviour in households)
+    assert 30 < sum(not behaviour.on for behaviour in households) < 200
