@@ -17,6 +17,7 @@ _GOOD: Mapping[Fate, int] = {
     Fate.RELEASED: 201,
     Fate.IN_REVIEW: 201,
     Fate.CANCELLED: 201,
+    Fate.OVERTAKEN: 201,
     Fate.SAME: 200,
     Fate.HELD: 202,
 }
@@ -34,38 +35,53 @@ _BAD: Mapping[Fate, tuple[int, str]] = {
 _WARNING = TypeAdapter(WarningDocument)
 
 
-async def answer(doors: Doors, submission: Submission, *, released: int = 201) -> Response:
+async def answer(doors: Doors, submission: Submission) -> Response:
     """Return the warning's document for what was kept, under the status that its fate has.
-
-    Args:
-        doors: For reading the warning back.
-        submission: What intake decided.
-        released: The status of a success where it is not 201.
 
     Raises:
         Problem: It was turned away; the problem carries the reasons, and the warning if one was stored.
     """
-    document = None
-    if submission.warning_id is not None:
-        document = await doors.ledger.read(views.warning, warning_id=submission.warning_id)
-    refusal = refused(submission, document)
-    if refusal is not None:
-        raise refusal
+    document = await _stored(doors, submission)
+    if submission.fate in _BAD:
+        raise refusal(submission, document)
     assert document is not None, f"intake stored nothing for {submission.fate}"
-    good = _GOOD[submission.fate]
-    return warning_response(document, status=released if good == _GOOD[Fate.RELEASED] else good)
+    return warning_response(document, status=_GOOD[submission.fate])
 
 
-def refused(submission: Submission, document: WarningDocument | None = None) -> Problem | None:
-    """Return the problem that a submission's fate is, or None if it is none."""
-    bad = _BAD.get(submission.fate)
-    if bad is None:
+async def decided(doors: Doors, submission: Submission) -> Response:
+    """Return the warning's document, 200, after an operator's decision was carried out.
+
+    Raises:
+        Problem: It was not carried out: the token may not, or something still stops the warning. Nothing has changed.
+    """
+    document = await _stored(doors, submission)
+    assert document is not None, "a decision is about a warning, and warnings are never deleted"
+    if submission.fate is Fate.FORBIDDEN:
+        raise refusal(submission, document)
+    if submission.fate is Fate.HELD:
+        detail = "It cannot go out as it is, and an approval does not change that. The reasons say what would."
+        raise Problem(422, detail, reasons=submission.reasons, more=_carried(document))
+    return warning_response(document, status=200)
+
+
+async def _stored(doors: Doors, submission: Submission) -> WarningDocument | None:
+    if submission.warning_id is None:
         return None
-    status, detail = bad
-    more: dict[str, Any] = {}
-    if submission.warning_id is not None:
-        more = {"id": submission.warning_id, "warning": jsonable_encoder(document)}
-    return Problem(status, detail, reasons=submission.reasons, more=more)
+    return await doors.ledger.read(views.warning, warning_id=submission.warning_id)
+
+
+def refusal(submission: Submission, document: WarningDocument | None = None) -> Problem:
+    """Return the problem that an unhappy fate is.
+
+    Raises:
+        KeyError: The fate is a happy one.
+    """
+    status, detail = _BAD[submission.fate]
+    return Problem(status, detail, reasons=submission.reasons, more=_carried(document))
+
+
+def _carried(document: WarningDocument | None) -> dict[str, Any]:
+    return {} if document is None else {"id": document.id, "warning": jsonable_encoder(document)}
 
 
 def warning_response(document: WarningDocument, *, status: int) -> Response:

@@ -19,7 +19,7 @@ class Desk(Protocol):
         ...
 
     async def approve(self, warning_id: str, *, by: Principal) -> Submission:
-        """Release a warning that is held or in review.
+        """Release a warning that is held or in review; the fate is HELD if something still stops it.
 
         Raises:
             UnknownWarning: No warning has this id.

@@ -11,7 +11,7 @@ from warnd.ledger import views
 from warnd.model.documents import Coverage, DeliveryPage, DeliveryWord, Explanation, WarningDocument, WarningPage
 from warnd.model.preview import Preview
 from warnd.model.submission import Submission, UnknownWarning
-from warnd.web.answers import answer, refused
+from warnd.web.answers import answer, decided, refusal
 from warnd.web.auth import Reader, Releaser, Submitter
 from warnd.web.body import MEDIA_TYPES, cap_body
 from warnd.web.doors import Given
@@ -83,14 +83,12 @@ async def submit(request: Request, doors: Given, by: Submitter) -> Response:
 
 
 @router.post("/preview", openapi_extra=_CAP_IN, summary="See who would hear a warning")
-async def preview(request: Request, doors: Given, by: Reader) -> Preview:
+async def preview(request: Request, doors: Given, by: Submitter) -> Preview:
     """Nothing is kept and nothing goes out. `reasons` say what would hold or refuse it."""
     seen = await doors.desk.preview(await cap_body(request), by=by)
-    if not isinstance(seen, Submission):
-        return seen
-    refusal = refused(seen)
-    assert refusal is not None, f"a preview cannot be {seen.fate}"
-    raise refusal
+    if isinstance(seen, Submission):
+        raise refusal(seen)
+    return seen
 
 
 @router.get("", summary="List warnings, newest first")
@@ -119,13 +117,13 @@ async def one(warning_id: WarningId, doors: Given, _by: Reader) -> WarningDocume
 @router.post("/{warning_id}/approve", response_model=WarningDocument, summary="Release what waits")
 async def approve(warning_id: WarningId, doors: Given, by: Releaser) -> Response:
     """For a warning that is held or in review; 409 in any other state."""
-    return await answer(doors, await doors.desk.approve(warning_id, by=by), released=200)
+    return await decided(doors, await doors.desk.approve(warning_id, by=by))
 
 
 @router.post("/{warning_id}/reject", response_model=WarningDocument, summary="Turn down what waits")
 async def reject(warning_id: WarningId, why: Rejection, doors: Given, by: Releaser) -> Response:
     """For a warning that is held or in review; 409 in any other state."""
-    return await answer(doors, await doors.desk.reject(warning_id, by=by, reason=why.reason), released=200)
+    return await decided(doors, await doors.desk.reject(warning_id, by=by, reason=why.reason))
 
 
 @router.post("/{warning_id}/cancel", status_code=201, response_model=WarningDocument, summary="Lift or retract")

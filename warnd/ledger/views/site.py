@@ -60,8 +60,9 @@ def public_warnings(conn: Connection, *, now: datetime) -> list[PublicWarning]:
     """Return what is in force now, gravest and newest first, and then the Cancels that are still of interest, newest first."""
     rows = conn.execute(
         text(
-            f"{_SELECT} WHERE {_PUBLIC} AND w.state IN ('dispatching', 'completed') AND "
-            "CASE WHEN w.msg_type = 'Cancel' THEN coalesce(w.expires, w.released_at + :cancel_ms) ELSE w.expires END > :now "
+            f"{_SELECT} WHERE {_PUBLIC} AND CASE WHEN w.msg_type = 'Cancel' "
+            "THEN w.state IN ('dispatching', 'completed', 'expired') AND coalesce(w.expires, w.released_at + :cancel_ms) > :now "
+            "ELSE w.state IN ('dispatching', 'completed') AND w.expires > :now END "
             "ORDER BY CASE WHEN w.msg_type = 'Cancel' THEN 1 ELSE 0 END, coalesce(w.level, 9), w.released_at DESC, w.no DESC LIMIT :most"
         ),
         {"now": to_ms(now), "cancel_ms": CANCEL_SHOWN // timedelta(milliseconds=1), "most": MOST},
@@ -76,14 +77,13 @@ def public_warning(conn: Connection, *, warning_id: str, now: datetime) -> Publi
 
 
 def _public(row: Row[Any], *, now: datetime) -> PublicWarning:
-    live = row.state in ("dispatching", "completed")
-    over = row.expires is not None and row.expires <= to_ms(now)
+    cancels = row.msg_type == "Cancel"
     return PublicWarning(
         id=row.id,
         chain_id=row.chain_id,
         level=None if row.level is None else Level(row.level),
-        state=("expired" if over else "live") if live else row.state,
-        cancels=row.msg_type == "Cancel",
+        state=_state(row, cancels=cancels, now_ms=to_ms(now)),
+        cancels=cancels,
         cancel_kind=row.cancel_kind,
         sent=from_ms(row.sent),
         expires=maybe_time(row.expires),
@@ -93,3 +93,11 @@ def _public(row: Row[Any], *, now: datetime) -> PublicWarning:
         replaces=row.replaces,
         document=row.document,
     )
+
+
+def _state(row: Row[Any], *, cancels: bool, now_ms: int) -> str:
+    """Return how a page shows it: what a Cancel says stays true after its life."""
+    if row.state in ("cancelled", "superseded"):
+        return str(row.state)
+    over = row.state == "expired" or (row.expires is not None and row.expires <= now_ms)
+    return "expired" if over and not cancels else "live"

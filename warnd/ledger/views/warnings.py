@@ -83,10 +83,7 @@ def _document(row: Row[Any], counted: Totals) -> WarningDocument:
         expires=maybe_time(row.expires),
         references=[_reference(*triple) for triple in json.loads(row.refs)],
         cancel_kind=row.cancel_kind,
-        approvals=[
-            Approval(each["by"], datetime.fromisoformat(each["at"]), each["action"])
-            for each in json.loads(row.approvals)
-        ],
+        approvals=[Approval(each["by"], from_ms(each["at"]), each["action"]) for each in json.loads(row.approvals)],
         received_at=from_ms(row.received_at),
         released_at=maybe_time(row.released_at),
         ended_at=maybe_time(row.ended_at),
