@@ -161,6 +161,11 @@ def open_ones(conn: Connection) -> list[Row[Any]]:
     return list(conn.execute(text("SELECT * FROM message WHERE closed_as IS NULL ORDER BY urgency, no")))
 
 
+def of_chain(conn: Connection, *, chain_id: str) -> list[Row[Any]]:
+    """Return every message of a chain, oldest first, closed ones too."""
+    return list(conn.execute(text("SELECT * FROM message WHERE chain_id = :chain ORDER BY seq"), {"chain": chain_id}))
+
+
 def next_to_plan(conn: Connection) -> Row[Any] | None:
     """Return the most urgent open message whose planning is not finished."""
     return conn.execute(

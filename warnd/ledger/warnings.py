@@ -84,6 +84,17 @@ def by_key(conn: Connection, *, sender: str, identifier: str) -> Row[Any] | None
     ).one_or_none()
 
 
+def quarantined(conn: Connection, *, sender: str, identifier: str) -> list[Row[Any]]:
+    """Return the copies under this CAP key whose content differs from the known one's."""
+    rows = conn.execute(
+        text(
+            "SELECT * FROM warning WHERE sender = :sender AND identifier = :identifier AND state = 'quarantined' ORDER BY no"
+        ),
+        {"sender": sender, "identifier": identifier},
+    )
+    return list(rows)
+
+
 def referenced(conn: Connection, *, keys: Sequence[tuple[str, str]]) -> list[Row[Any]]:
     """Return the known warnings among these CAP keys, oldest first."""
     found = [by_key(conn, sender=sender, identifier=identifier) for sender, identifier in keys]
@@ -154,10 +165,8 @@ def approve(conn: Connection, *, warning_id: str, approvals: Sequence[Mapping[st
     )
 
 
-def supersede_reasons(
-    conn: Connection, *, warning_id: str, reasons: Sequence[Mapping[str, str]], level: int | None
-) -> None:
-    """Keep the reasons and level of a warning that was looked at again."""
+def reread(conn: Connection, *, warning_id: str, reasons: Sequence[Mapping[str, str]], level: int | None) -> None:
+    """Keep the reasons and level of a warning that was read again before its approval."""
     conn.execute(
         text("UPDATE warning SET reasons = :reasons, level = coalesce(:level, level) WHERE id = :id"),
         {"id": warning_id, "reasons": dumps(list(reasons)), "level": level},

@@ -19,6 +19,7 @@ class Fate(StrEnum):
     NOT_CAP = "not_cap"  # XML, but not CAP 1.1 or 1.2.
     NOT_XML = "not_xml"  # Not well-formed, or with a DOCTYPE.
     TOO_LARGE = "too_large"
+    OVERTAKEN = "overtaken"  # A newer version of its chain was here first; stored as superseded, never dispatched.
     CANCELLED = "cancelled"  # Its Cancel was here first; stored as cancelled, never dispatched.
 
 

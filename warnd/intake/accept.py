@@ -1,0 +1,282 @@
+"""The one transaction in which a warning is accepted: stored, placed in its chain, and, if it may, released.
+
+Whatever depends on what was there before (duplicates, chains, Cancels that came first) is decided here, under the write lock, so that two
+copies arriving at once cannot both be new.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from warnd.intake import findings
+from warnd.intake.reading import Reading
+from warnd.ledger import directory, events, messages, warnings
+from warnd.ledger.events import Stamp
+from warnd.ledger.messages import NewMessage
+from warnd.ledger.values import to_ms
+from warnd.ledger.warnings import NewWarning
+from warnd.model import cap
+from warnd.model.authority import Authority, Principal
+from warnd.model.plan import Plan
+from warnd.model.reason import Reason, Verdict
+from warnd.model.submission import Fate, Submission
+
+_CANCEL_LIFE_MS = (
+    2 * 3600 * 1000
+)  # A Cancel is worth telling at least this long, even when what it cancels ends sooner.
+_OPEN_STATES = ("held", "in_review", "dispatching", "completed")
+_RELEASED = ("dispatching", "completed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document at the counter: read, brought by somebody, with a fresh id in case it is new."""
+
+    reading: Reading
+    by: Principal
+    fresh_id: str
+
+
+def accept(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp) -> Submission:
+    """Decide about one document and do it."""
+    alert = entry.reading.alert
+    known = warnings.by_key(conn, sender=alert.sender, identifier=alert.identifier)
+    if known is not None:
+        return _known(conn, entry, known, stamp=stamp)
+    forbidden = _forbidden(conn, entry, authority=authority)
+    if forbidden is not None:
+        return _turn_away(conn, entry, Fate.FORBIDDEN, (forbidden,), stamp=stamp)
+    if entry.reading.refused:
+        return _turn_away(conn, entry, Fate.REFUSED, entry.reading.reasons, stamp=stamp)
+    return _store(conn, entry, authority=authority, stamp=stamp)
+
+
+def _known(conn: Connection, entry: Entry, known: Row[Any], *, stamp: Stamp) -> Submission:
+    reading = entry.reading
+    if known.content_hash == reading.content:
+        return Submission(Fate.SAME, known.id, _kept_reasons(known))
+    copies = warnings.quarantined(conn, sender=known.sender, identifier=known.identifier)
+    same = next((row for row in copies if row.content_hash == reading.content), None)
+    if same is not None:
+        return Submission(Fate.QUARANTINED, same.id, _kept_reasons(same))
+    reasons = (findings.key_reused(known.id),)
+    warnings.insert(conn, _new(entry, reasons, state="quarantined", chain_id=entry.fresh_id, seq=1), stamp=stamp)
+    return Submission(Fate.QUARANTINED, entry.fresh_id, reasons)
+
+
+def _kept_reasons(row: Row[Any]) -> tuple[Reason, ...]:
+    return tuple(Reason.from_dict(kept) for kept in json.loads(row.reasons))
+
+
+def _turn_away(conn: Connection, entry: Entry, fate: Fate, reasons: tuple[Reason, ...], *, stamp: Stamp) -> Submission:
+    told = {
+        "sender": entry.reading.alert.sender,
+        "identifier": entry.reading.alert.identifier,
+        "content": entry.reading.content,
+        "by": entry.by.name,
+        "codes": sorted({reason.code for reason in reasons}),
+    }
+    events.append(conn, stamp=stamp, kind=f"document.{fate}", message_id=None, data=told)
+    return Submission(fate, None, reasons)
+
+
+def _forbidden(conn: Connection, entry: Entry, *, authority: Authority) -> Reason | None:
+    """Return why this principal may not bring this in, or None."""
+    alert, by = entry.reading.alert, entry.by
+    if not by.speaks_for(alert.sender):
+        return findings.not_your_sender(alert.sender, by.name)
+    if by.region is not None:
+        strange = _beyond(conn, entry.reading, by.region)
+        if strange is not None:
+            return findings.not_your_region(strange, by.region)
+    if alert.msg_type in {"Update", "Cancel"}:
+        for row in warnings.referenced(conn, keys=[reference.key for reference in alert.references]):
+            if not authority.may_change(sender=alert.sender, chain_sender=row.sender):
+                return findings.not_your_chain(alert.sender, row.sender)
+    return None
+
+
+def _beyond(conn: Connection, reading: Reading, region: str) -> str | None:
+    """Return a targeted region that does not lie in the subtree of `region`, or None."""
+    codes = [root.code for root in reading.targets.roots if not root.outside]
+    paths = directory.paths(conn, codes=[*codes, region])
+    allowed = paths.get(region)
+    return next((code for code in codes if allowed is None or not paths[code].startswith(allowed)), None)
+
+
+def _store(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp) -> Submission:
+    """Store a warning that is new here, in its chain, in the state that rules and scope give it."""
+    alert = entry.reading.alert
+    chain = _chain(conn, alert)
+    reasons = entry.reading.reasons + _chain_reasons(alert, chain)
+    cancelled_by = _cancelled_before(conn, alert, authority=authority)
+    state = _state(entry, reasons, cancelled=cancelled_by is not None)
+    chain_id = chain[0].chain_id if chain else (cancelled_by.chain_id if cancelled_by is not None else entry.fresh_id)
+    seq = 1 + max((row.seq for row in warnings.chain(conn, chain_id=chain_id)), default=0)
+    new = _new(
+        entry, reasons, state="held" if state in {"dispatching", "superseded"} else state, chain_id=chain_id, seq=seq
+    )
+    warnings.insert(conn, new, stamp=stamp)
+    if state == "dispatching":
+        return _after_release(conn, entry, reasons, stamp=stamp)
+    fates = {"held": Fate.HELD, "in_review": Fate.IN_REVIEW, "cancelled": Fate.CANCELLED}
+    return Submission(fates[state], entry.fresh_id, reasons)
+
+
+def _after_release(conn: Connection, entry: Entry, reasons: tuple[Reason, ...], *, stamp: Stamp) -> Submission:
+    older = release(conn, entry.reading, warning_id=entry.fresh_id, by=entry.by, stamp=stamp)
+    if older is not None:
+        return Submission(Fate.OVERTAKEN, entry.fresh_id, (*reasons, findings.overtaken(older)))
+    return Submission(Fate.RELEASED, entry.fresh_id, reasons)
+
+
+def _chain(conn: Connection, alert: cap.Alert) -> list[Row[Any]]:
+    """Return the chain that an Update or Cancel belongs to, oldest first; empty if nothing it refers to is known."""
+    if alert.msg_type not in {"Update", "Cancel"}:
+        return []
+    known = warnings.referenced(conn, keys=[reference.key for reference in alert.references])
+    return warnings.chain(conn, chain_id=known[0].chain_id) if known else []
+
+
+def _chain_reasons(alert: cap.Alert, chain: list[Row[Any]]) -> tuple[Reason, ...]:
+    if alert.msg_type != "Update":
+        return ()
+    if not chain:
+        named = " ".join(f"{reference.sender},{reference.identifier}" for reference in alert.references)
+        return (cap.finding("reference_unknown", "references", f"unknown here: {named}"),)
+    ended = next((row for row in chain if row.msg_type == "Cancel" and row.state in _RELEASED), None)
+    return (findings.chain_cancelled(ended.id),) if ended is not None else ()
+
+
+def _cancelled_before(conn: Connection, alert: cap.Alert, *, authority: Authority) -> Row[Any] | None:
+    """Return the Cancel that came before the message it cancels and had the right to, or None."""
+    earlier = warnings.referring(conn, sender=alert.sender, identifier=alert.identifier)
+    for row in earlier:
+        released = row.msg_type == "Cancel" and row.state in (*_RELEASED, "expired")
+        if released and authority.may_change(sender=row.sender, chain_sender=alert.sender):
+            return row
+    return None
+
+
+def _state(entry: Entry, reasons: tuple[Reason, ...], *, cancelled: bool) -> str:
+    if cancelled:
+        return "cancelled"
+    if any(reason.verdict is Verdict.HOLD for reason in reasons):
+        return "held"
+    return "dispatching" if entry.by.may("release") else "in_review"
+
+
+def _new(entry: Entry, reasons: tuple[Reason, ...], *, state: str, chain_id: str, seq: int) -> NewWarning:
+    alert = entry.reading.alert
+    first = alert.infos[0] if alert.infos else None
+    expires = alert.expires
+    return NewWarning(
+        id=entry.fresh_id,
+        chain_id=chain_id,
+        seq=seq,
+        sender=alert.sender,
+        identifier=alert.identifier,
+        sent=to_ms(alert.sent),
+        status=alert.status,
+        msg_type=alert.msg_type,
+        scope=alert.scope,
+        level=entry.reading.level,
+        event=first.event if first else "",
+        headline=(first.headline or first.event) if first else "",
+        expires=to_ms(expires) if expires is not None and alert.msg_type != "Cancel" else None,
+        refs=[(each.sender, each.identifier, each.sent.isoformat() if each.sent else "") for each in alert.references],
+        cancel_kind=cap.cancel_kind(alert) if alert.msg_type == "Cancel" else None,
+        state=state,
+        reasons=[reason.to_dict() for reason in reasons],
+        content_hash=entry.reading.content,
+        document=entry.reading.document,
+        source=entry.by.name,
+    )
+
+
+def release(conn: Connection, reading: Reading, *, warning_id: str, by: Principal, stamp: Stamp) -> str | None:
+    """Let a stored, waiting warning go out: end what it replaces, open its message. One short transaction.
+
+    Returns None if it went out, or the id of a newer version of its chain if one stands: then this one is superseded.
+    """
+    row = warnings.by_id(conn, warning_id=warning_id)
+    assert row is not None
+    warnings.approve(conn, warning_id=warning_id, approvals=_approvals(row, by, stamp))
+    earlier = [one for one in warnings.chain(conn, chain_id=row.chain_id) if one.no != row.no]
+    if row.msg_type == "Cancel":
+        warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
+        _cancel(conn, row, earlier, by=by, stamp=stamp)
+        return None
+    newer = next((one for one in earlier if one.sent >= row.sent and one.msg_type != "Cancel"), None)
+    if newer is not None:
+        warnings.move(
+            conn, warning_id=row.id, old=row.state, new="superseded", stamp=stamp, by=by.name, because=newer.id
+        )
+        return str(newer.id)
+    warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
+    _end(conn, earlier, as_="superseded", because=row.id, by=by, stamp=stamp)
+    messages.open_message(conn, _warning_message(reading, row), stamp=stamp)
+    return None
+
+
+def _approvals(row: Row[Any], by: Principal, stamp: Stamp) -> list[Mapping[str, Any]]:
+    return [*json.loads(row.approvals), {"by": by.name, "at": stamp.now_ms, "action": "release"}]
+
+
+def _end(conn: Connection, rows: list[Row[Any]], *, as_: str, because: str, by: Principal, stamp: Stamp) -> None:
+    """End earlier versions: their messages close with one row each, whatever number of deliveries is open."""
+    for one in rows:
+        messages.close(conn, message_id=one.id, closed_as="withdrawn", stamp=stamp)
+        if one.state in _OPEN_STATES and one.msg_type != "Cancel":
+            warnings.move(conn, warning_id=one.id, old=one.state, new=as_, stamp=stamp, by=by.name, because=because)
+
+
+def _cancel(conn: Connection, row: Row[Any], earlier: list[Row[Any]], *, by: Principal, stamp: Stamp) -> None:
+    told = messages.of_chain(conn, chain_id=row.chain_id)
+    _end(conn, earlier, as_="cancelled", because=row.id, by=by, stamp=stamp)
+    if not told:  # Nobody has heard of it, so nobody needs to hear that it is over.
+        warnings.move(conn, warning_id=row.id, old="dispatching", new="completed", stamp=stamp, by=by.name)
+        return
+    last = told[-1]
+    ends = max([stamp.now_ms + _CANCEL_LIFE_MS, *(one.expires_at for one in told)])
+    messages.open_message(
+        conn,
+        NewMessage(
+            id=row.id,
+            kind="cancel",
+            chain_id=row.chain_id,
+            seq=row.seq,
+            drill=bool(last.drill),
+            urgency=5 if last.drill else 0,
+            plan=Plan.from_dict(json.loads(last.plan)),
+            directory_rev=last.directory_rev,
+            expires_at=ends,
+            roots=(),
+            recipients=(),
+            public=any(one.public for one in told),
+        ),
+        stamp=stamp,
+    )
+
+
+def _warning_message(reading: Reading, row: Row[Any]) -> NewMessage:
+    alert, plan, level = reading.alert, reading.plan, reading.level
+    assert plan is not None
+    assert level is not None
+    return NewMessage(
+        id=row.id,
+        kind="warning",
+        chain_id=row.chain_id,
+        seq=row.seq,
+        drill=reading.drill,
+        urgency=int(level) + (5 if reading.drill else 0),
+        plan=plan,
+        directory_rev=reading.directory_rev,
+        expires_at=row.expires,
+        roots=[(root.code, root.how, root.outside) for root in reading.targets.roots],
+        recipients=reading.targets.recipients,
+        public=alert.scope == "Public" and alert.status == "Actual",
+    )
