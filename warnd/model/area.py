@@ -31,7 +31,7 @@ class Area:
 
     def __init__(self, shapes: Iterable[Any]) -> None:
         """Unite valid or self-touching polygons; without any, nothing is ever met."""
-        self._shape = _polygonal(shapely.union_all([_polygonal(shape) for shape in shapes]))
+        self._shape = ground(shapely.union_all([ground(shape) for shape in shapes]))
         shapely.prepare(self._shape)
 
     def __bool__(self) -> bool:
@@ -110,11 +110,11 @@ def _cap(lons: NDArray[np.float64], lats: NDArray[np.float64], *, pole: float) -
     order = np.argsort(lons)
     edge = np.interp(180, [lons[order[-1]], lons[order[0]] + 360], [lats[order[-1]], lats[order[0]]])
     ring = [(-180, pole), (-180, edge), *zip(lons[order], lats[order], strict=True), (180, edge), (180, pole)]
-    return _polygonal(shapely.make_valid(shapely.Polygon(ring)))
+    return ground(shapely.make_valid(shapely.Polygon(ring)))
 
 
-def _polygonal(shape: Any) -> Any:
-    """Return the parts of a shape that have ground, made valid."""
+def ground(shape: Any) -> Any:
+    """Return what of a shape has an extent, made valid; empty if nothing has."""
     if shape.geom_type == "Polygon" and shape.is_valid:
         return shape
     parts = shapely.get_parts(shapely.get_parts(shapely.make_valid(shape)))

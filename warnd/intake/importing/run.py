@@ -1,0 +1,80 @@
+"""Runs an import from the file to the new revision, or as a rehearsal that changes nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from warnd.intake.importing import recipient_import, region_import
+from warnd.intake.importing.alias_import import AliasImport
+from warnd.intake.importing.door import Door
+from warnd.intake.importing.recipient_import import RecipientImport
+from warnd.intake.importing.region_import import RegionImport
+from warnd.intake.importing.rows import other_encoding
+from warnd.intake.importing.summary import Options, Summary
+from warnd.ledger.enrolment.staging import Stage
+
+
+class _Import(Protocol):
+    """The four steps of every import; a step runs only if those before it found no fault."""
+
+    summary: Summary
+
+    def read(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def compare(self, rev: int, /) -> None: ...
+
+    def publish(self, rev: int, /) -> None: ...
+
+
+def import_regions(path: Path, *, door: Door, options: Options) -> Summary:
+    """Import regions from CSV or GeoJSON.
+
+    Raises:
+        OSError: The file cannot be opened.
+        Busy: Another import is under way.
+        LeaseLost: Another import took over; nothing of this one is visible.
+    """
+    with _stage(region_import.COLUMNS) as stage:
+        return _run(RegionImport(path, door=door, stage=stage, options=options), path, door=door)
+
+
+def import_recipients(path: Path, *, door: Door, options: Options, language: str) -> Summary:
+    """Import recipients from CSV; `language` is for those who name none. Raises what `import_regions` raises."""
+    with _stage(recipient_import.COLUMNS) as stage:
+        return _run(RecipientImport(path, door=door, stage=stage, options=options, language=language), path, door=door)
+
+
+def import_aliases(path: Path, *, door: Door, options: Options) -> Summary:
+    """Import geocode aliases from CSV. Raises what `import_regions` raises."""
+    return _run(AliasImport(path, door=door, options=options), path, door=door)
+
+
+@contextmanager
+def _stage(columns: int) -> Iterator[Stage]:
+    with TemporaryDirectory(prefix="warnd-import-") as folder, Stage(Path(folder), columns=columns) as stage:
+        yield stage
+
+
+def _run(job: _Import, path: Path, *, door: Door) -> Summary:
+    summary = job.summary
+    if not summary.dry_run:
+        door.enter()
+    try:
+        rev = door.next_revision()
+        for step in (job.read, job.check, lambda: job.compare(rev)):
+            step()
+            if summary.problems:
+                break
+        else:
+            other_encoding(path, summary.notes)
+        summary.revision = rev - 1
+        if summary.changes and not summary.problems and not summary.dry_run:
+            job.publish(rev)
+            summary.revision = rev
+    finally:
+        door.leave()
+    return summary

@@ -1,0 +1,125 @@
+"""Regions on their way in and out of the directory."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+
+from warnd.ledger.directory import revision
+from warnd.ledger.schema import region
+
+
+class RegionFacts(NamedTuple):
+    """A region as its row has it. A tuple, because hundreds of thousands of them are compared.
+
+    `names` is canonical JSON, `shape` WKB in longitude-latitude order; the box is that of the shape, or the point.
+    """
+
+    code: str
+    name: str
+    names: str
+    tier: str
+    parent: str | None
+    path: str
+    lat: float | None
+    lon: float | None
+    population: int | None
+    shape: bytes | None
+    min_lat: float | None
+    min_lon: float | None
+    max_lat: float | None
+    max_lon: float | None
+
+
+class Upper(NamedTuple):
+    """A region that can have others below it."""
+
+    code: str
+    tier: str
+    parent: str | None
+    path: str
+    lat: float | None
+    lon: float | None
+
+
+_COLUMNS = [region.c[name] for name in RegionFacts._fields]
+
+
+def standing(conn: Connection, *, codes: Sequence[str]) -> dict[str, RegionFacts]:
+    """Return those of the regions that are in the directory, by code."""
+    rows = conn.execute(select(*_COLUMNS).where(region.c.code.in_(codes), region.c.from_rev <= revision(conn)))
+    return {row.code: RegionFacts._make(row) for row in rows}
+
+
+def uppers(conn: Connection) -> Iterator[Upper]:
+    """Yield every region above the villages."""
+    rows = conn.execute(
+        text("SELECT code, tier, parent, path, lat, lon FROM region WHERE tier <> 'village' AND from_rev <= :rev"),
+        {"rev": revision(conn)},
+    )
+    return (Upper._make(row) for row in rows)
+
+
+def villages_of(conn: Connection, *, parent: str) -> list[str]:
+    """Return the codes of the villages directly below `parent`."""
+    rows = conn.execute(
+        text("SELECT code FROM region WHERE parent = :parent AND tier = 'village' AND from_rev <= :rev"),
+        {"parent": parent, "rev": revision(conn)},
+    )
+    return list(rows.scalars())
+
+
+def codes_after(conn: Connection, *, after: str, limit: int) -> list[str]:
+    """Return up to `limit` codes in order, beginning behind `after`."""
+    rows = conn.execute(
+        text("SELECT code FROM region WHERE code > :after AND from_rev <= :rev ORDER BY code LIMIT :limit"),
+        {"after": after, "rev": revision(conn), "limit": limit},
+    )
+    return list(rows.scalars())
+
+
+def users(conn: Connection, *, codes: Sequence[str]) -> dict[str, str]:
+    """Return for each of the regions that something still points to what that is, in words."""
+    found: dict[str, str] = {}
+    for what, statement in _USERS.items():
+        values = {"codes": codes, **({"rev": revision(conn)} if ":rev" in statement else {})}
+        rows = conn.execute(text(statement).bindparams(bindparam("codes", expanding=True)), values)
+        found |= {code: f"{what} {name}" for code, name in rows}
+    return found
+
+
+_CURRENT = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
+_USERS = {
+    "alias": "SELECT region, scheme || ' ' || value FROM region_alias WHERE region IN :codes",
+    "a seat of recipient": "SELECT s.region, c.id FROM seat s JOIN recipient_version v ON v.no = s.version_no "
+    f"JOIN recipient c ON c.no = v.recipient_no WHERE s.region IN :codes AND {_CURRENT}",
+    "recipient": "SELECT v.region, c.id FROM recipient_version v JOIN recipient c ON c.no = v.recipient_no "
+    f"WHERE v.region IN :codes AND {_CURRENT}",
+}
+
+
+def add(conn: Connection, rows: Iterable[RegionFacts], *, rev: int) -> None:
+    """Write new regions, to be seen from revision `rev` on."""
+    conn.execute(insert(region), [{**row._asdict(), "from_rev": rev} for row in rows])
+
+
+def change(conn: Connection, rows: Iterable[RegionFacts]) -> None:
+    """Overwrite regions, for all readers at once: only in the transaction that publishes the revision."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in RegionFacts._fields if name != "code"}
+    statement = update(region).where(region.c.code == bindparam("new_code")).values(values)
+    conn.execute(statement, [_renamed(row._asdict()) for row in rows])
+
+
+def move(conn: Connection, places: Iterable[tuple[str, str]]) -> None:
+    """Give regions, by code, another path: only in the transaction that publishes the revision."""
+    statement = update(region).where(region.c.code == bindparam("new_code")).values(path=bindparam("new_path"))
+    conn.execute(statement, [{"new_code": code, "new_path": path} for code, path in places])
+
+
+def remove(conn: Connection, codes: Sequence[str]) -> None:
+    """Delete regions: only in the transaction that publishes the revision."""
+    conn.execute(delete(region).where(region.c.code.in_(codes)))
+
+
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
