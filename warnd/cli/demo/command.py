@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from warnd.cli.demo.child import free_port
@@ -37,7 +38,10 @@ def demo(*, once: Once = False) -> None:
 async def _perform(folder: Path, *, once: bool) -> Exit:
     """Perform until the end or until somebody asks it to stop; everything it started is gone when this returns."""
     asked_to_stop = _cancel_on_signals()
-    with show() as shown:
+    with show() as shown, (folder / "terminals.log").open("w", encoding="utf-8") as log:
+        structlog.configure(
+            logger_factory=structlog.WriteLoggerFactory(log)
+        )  # Loudspeakers log; the picture is for people.
         stage = set_stage(folder, http_port=free_port())
         county = stage.county
         shown.say(
