@@ -21,13 +21,10 @@ class Outbox:
     Args:
         folder: `out/` itself.
         monotonic: The clock's, for `Outgoing.start_by`.
-
-    Attributes:
-        refusal: Why the last file could not be written, or None; a full disk shows nowhere else.
     """
 
     def __init__(self, folder: Path, *, monotonic: Callable[[], float]) -> None:
-        self.refusal: str | None = None
+        self._refusal: str | None = None  # Why the last file could not be written.
         self._folder = folder
         self._monotonic = monotonic
 
@@ -48,8 +45,8 @@ class Outbox:
             try:
                 _sync(self._folder)
             except OSError as error:
-                self.refusal = cause(error, self._folder)
-                doubt = Unknown(self.refusal)
+                self._refusal = cause(error, self._folder)
+                doubt = Unknown(self._refusal)
                 return [doubt if isinstance(outcome, Accepted) else outcome for outcome in outcomes]
         return outcomes
 
@@ -67,15 +64,31 @@ class Outbox:
         return Accepted(reference=name)
 
     def trouble(self) -> str | None:
-        """Return why nothing can be written there, as far as can be seen without writing, or None."""
+        """Return why nothing can be written there, or None; after a refusal it tries, for a full disk looks like any other."""
         if not self._folder.is_dir():
             return f"{self._folder} is missing"
-        return None if os.access(self._folder, os.W_OK | os.X_OK) else f"{self._folder} may not be written to"
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            return f"{self._folder} may not be written to"
+        if self._refusal:
+            self._refusal = self._probe()
+        return self._refusal
+
+    def _probe(self) -> str | None:
+        trial = self._folder / ".trial.tmp"
+        try:
+            _write(trial, b"{}")
+            trial.unlink()
+        except OSError as error:
+            _discard(trial)
+            return cause(error, self._folder)
+        return None
 
     def _put_one(self, outgoing: Outgoing) -> Outcome:
         name = _name(outgoing.attempt)
         if name is None:
             return Failed("attempt id is no file name", retry="permanent")
+        if not outgoing.address.strip():
+            return Failed("no phone number", retry="permanent")
         final, begun = self._folder / name, self._folder / f".{name}.tmp"
         try:
             if final.exists():  # Written by a life that ended before it could say so.
@@ -87,9 +100,9 @@ class Outbox:
             begun.rename(final)
         except OSError as error:
             _discard(begun)
-            self.refusal = cause(error, self._folder)
-            return Failed(self.refusal)
-        self.refusal = None
+            self._refusal = cause(error, self._folder)
+            return Failed(self._refusal)
+        self._refusal = None
         return Accepted(reference=name)
 
 
@@ -114,7 +127,7 @@ def _document(outgoing: Outgoing) -> bytes:
         "recipient": outgoing.recipient,
         "kind": outgoing.message.kind,
     }
-    return json.dumps(document, ensure_ascii=False).encode()
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _write(path: Path, content: bytes) -> None:

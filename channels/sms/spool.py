@@ -83,7 +83,7 @@ class Spool:
 
     def problem(self) -> str | None:
         """Return why no text can leave, or why no answer is read; see `warnd.channel.Channel`."""
-        if trouble := self._trouble or self._outbox.refusal:
+        if trouble := self._trouble:
             return f"No SMS can leave: {trouble}. Correct the folder, its rights or its disk."
         if self._collector.trouble:
             where = self._folder / "in"

@@ -96,7 +96,7 @@ class Answer:
 _DIGIT = re.compile(r"(?:回复|回|reply)?\s*([1-9])\s*(?:确认|收到|已收到|好的?|to confirm|confirm|confirmed|ok|yes)?")
 _OK = re.compile(r"(?:(?:我?已?收到了?|好的?|我?已?确认了?|okay|ok|yes|confirmed|confirm|received)\s*)+")
 _STOP = re.compile(r"stop|unsubscribe|td|退订|回复td|回复退订")
-_EDGES = " \t\r\n.。,，、!！?？;；:：~～…'\"‘’“”()（）[]【】<>《》-—_*#"
+_EDGES = " \t\r\n.。,，、!！;；:：~～…'\"‘’“”()（）[]【】<>《》-—_*#"
 
 
 def parse_reply(text: str) -> Answer:

@@ -20,8 +20,7 @@ def hazard(event: str, *, level: Level | None, lang: str, limit: int) -> str:
 
 
 def _zh(event: str, level: Level | None, limit: int) -> str:
-    bare = _ZH_END.sub("", event)
-    name = _ZH_LEVEL.sub("", _ZH_END.sub("", _ZH_LEVEL.sub("", event))) or bare
+    name = _ZH_LEVEL.sub("", _ZH_END.sub("", _ZH_LEVEL.sub("", event)))
     return f"{clip(name, limit=limit, measure=len, mark='…')}{level.colour_zh if level else ''}预警"
 
 

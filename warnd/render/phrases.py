@@ -8,7 +8,7 @@ Measure = Callable[[str], int]
 """How long a text is in whatever the limit counts: characters, or units of an SMS alphabet."""
 
 _STOP = re.compile(r"[。！？；!?;]+[”’\"'）)]*\s*|\.[”’\"'）)]*(?:\s+|$)")  # A full stop inside a number ends nothing.
-_PLACE = re.compile(r"[^、，,;；]+[、，,;；]?\s*")
+_PLACE = re.compile(r"(?:(?!\sand\s)[^、，,;；])+(?:[、，,;；]\s*|\sand\s)?")
 _ENDS = "。！？；!?;.…"
 
 
@@ -42,6 +42,7 @@ def clip_places(text: str, *, limit: int, measure: Measure, more: str, ellipsis:
     if measure(text) <= limit:
         return text
     fitting = _most(_PLACE.findall(text), limit=limit - measure(more), measure=measure, loose=" 、，,;；")
+    fitting = fitting.removesuffix(" and")
     return fitting + more if fitting else clip(text, limit=limit, measure=measure, mark=ellipsis)
 
 

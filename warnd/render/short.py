@@ -22,7 +22,7 @@ PARTS_MOST = 6
 _ROOM_LEAST = {
     "zh": 24
 }  # Units for place and action in the first part; chopped smaller they say nothing, so they run on instead.
-_ROOM_LEAST_ELSEWHERE = 40
+_ROOM_LEAST_ELSEWHERE = 48
 _CLOSING = 1  # Unit kept for the full stop that a cut sentence may get.
 _TAIL_DIGIT = 9  # All digits are one unit wide; any of them measures the tail.
 
