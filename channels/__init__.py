@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from warnd.channel import Channel, Context
+from warnd.model.evidence import Evidence
 
 if TYPE_CHECKING:
     from warnd.settings import Settings
@@ -22,3 +23,10 @@ def _package(name: str) -> Build:
 
 
 CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("mqtt", "sms", "web")}
+
+STRONGEST: Mapping[str, Evidence] = {
+    "mqtt": Evidence.PRESENTED,
+    "sms": Evidence.ACKNOWLEDGED,
+    "web": Evidence.ACCEPTED,
+}
+"""What each channel can ever prove, known without building it: plans are checked against it. The contract suite compares."""

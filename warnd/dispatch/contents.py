@@ -1,6 +1,7 @@
 """What is said: from a claimed try to the prepared texts that a channel carries. Rendered once per message, audience and language."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
@@ -35,12 +36,22 @@ class _Script:
 class Contents:
     """Makes outgoings from claims. Keeps the texts of recent messages, so that a million recipients cost one rendering."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, *, templates: Templates, timezone: ZoneInfo, tag: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        templates: Templates,
+        timezone: ZoneInfo,
+        tag: str,
+        sender_names: Mapping[str, str],
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._templates = templates
         self._timezone = timezone
         self._tag = tag
+        self._sender_names = sender_names
         self._scripts: dict[int, _Script] = {}
 
     async def outgoing(self, claimed: Claimed) -> Outgoing | Failed:
@@ -89,11 +100,11 @@ class Contents:
             story = await self._ledger.read(messages.story, no=message_no)
             while len(self._scripts) >= _KEEP:
                 del self._scripts[next(iter(self._scripts))]
-            self._scripts[message_no] = script_of(story)
+            self._scripts[message_no] = script_of(story, sender_names=self._sender_names)
         return self._scripts[message_no]
 
 
-def script_of(story: Story) -> _Script:
+def script_of(story: Story, *, sender_names: Mapping[str, str]) -> _Script:
     """Make a message's script from what the ledger tells of it."""
     alert = cap.parse(story.warning.document)
     about = cap.parse(story.about) if story.about is not None else None
@@ -107,6 +118,7 @@ def script_of(story: Story) -> _Script:
         alert,
         level=level,
         area_names=names,
+        sender_names=sender_names,
         cancel=cast("Literal['lift', 'retract'] | None", story.warning.cancel_kind),
         about=about,
     )

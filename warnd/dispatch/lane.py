@@ -15,6 +15,7 @@ from warnd.bell import Bell
 from warnd.channel import Channel, Failed, Outcome, Outgoing, Unknown
 from warnd.clock import Clock
 from warnd.dispatch.contents import Contents
+from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.recorder import Recorder
 from warnd.ledger import claims
 from warnd.ledger.claims import Claimed
@@ -40,8 +41,8 @@ class LaneLimits:
         send_within_s: After which a try without an outcome counts as unknown.
     """
 
-    rate_per_s: float
-    concurrency: int
+    rate_per_s: float = 100.0
+    concurrency: int = 50
     send_within_s: float = 30.0
 
 
@@ -60,6 +61,7 @@ class Lane:
         limits: LaneLimits,
         writer: str,
         bell: Bell,
+        metrics: Metrics,
     ) -> None:
         self.name = name
         self._channel = channel
@@ -70,6 +72,7 @@ class Lane:
         self._limits = limits
         self._writer = writer
         self._bell = bell
+        self._metrics = metrics
         self._under_way = 0
         self._credit = limits.rate_per_s * _SLICE_S
         self._credited_at = clock.monotonic()
@@ -121,6 +124,7 @@ class Lane:
             def settle(index: int, outcome: Outcome, parts: int = 1) -> None:
                 one = open_tries.pop(index, None)
                 if one is not None:
+                    self._metrics.attempt(self.name, outcome)
                     records.create_task(self._record(one, outcome, parts), name=f"record:{self.name}")
 
             batch = await self._prepared(claimed, settle)

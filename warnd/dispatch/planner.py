@@ -29,6 +29,11 @@ class Planner:
         self._pace = pace
         self._writer = writer
         self._bell = bell
+        self._trouble: str | None = None
+
+    def problem(self) -> str | None:
+        """Return why nothing can be planned right now, or None."""
+        return self._trouble
 
     async def run(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Plan until cancelled, or until `stopping` says so between two chunks."""
@@ -42,9 +47,13 @@ class Planner:
         try:
             message_id = await self._ledger.write(planning.step, means=self._means, pace=self._pace, stamp=stamp)
         except SQLAlchemyError as error:
+            self._trouble = (
+                f"Deliveries cannot be planned: {error}. See to the store; planning goes on where it stopped."
+            )
             log.error("planning_failed", error=str(error))
             await self._clock.sleep(_RETRY_S)
             return False
+        self._trouble = None
         if message_id is None:
             return False
         self._bell.ring()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from warnd.bell import Bell
 from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
 from warnd.clock import Clock
+from warnd.dispatch.metrics import Metrics
 from warnd.ledger import outcomes, playbacks, receipts
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import Tried
@@ -49,7 +50,15 @@ class Recorder:
     """Takes outcomes and receipts, gives back control after their commit."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, *, chance: random.Random, tag: str, writer: str, bell: Bell
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        chance: random.Random,
+        tag: str,
+        writer: str,
+        bell: Bell,
+        metrics: Metrics,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -57,12 +66,18 @@ class Recorder:
         self._tag = tag
         self._writer = writer
         self._bell = bell
+        self._metrics = metrics
+        self._trouble: str | None = None
         self._waiting: list[_Entry] = []
         self._arrival = asyncio.Event()
 
     async def receipt(self, receipt: Receipt) -> int | None:
         """Commit one receipt; for a playback return how far its terminal's receipts are kept without a gap."""
         return await self._enter(receipt)
+
+    def problem(self) -> str | None:
+        """Return why nothing can be recorded right now, or None."""
+        return self._trouble
 
     async def outcome(self, tried: Tried) -> None:
         """Commit one outcome."""
@@ -99,17 +114,23 @@ class Recorder:
     async def _commit_some(self) -> None:
         entries, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
+        began = self._clock.monotonic()
         group = _sorted(entries)
         try:
             reached = await self._ledger.write(_record, group=group, tag=self._tag, stamp=stamp)
         except SQLAlchemyError as error:
+            self._trouble = f"The store cannot be written: {error}. Free disk space, or see to the disk; all of it is kept and tried again."
             log.error("recorder_cannot_commit", waiting=len(entries) + len(self._waiting), error=str(error))
             self._waiting = entries + self._waiting
             await self._clock.sleep(_RETRY_S)
             return
+        self._trouble = None
+        self._metrics.commit(self._clock.monotonic() - began)
         answers = iter(reached)
         for entry in entries:
             answer = next(answers) if isinstance(entry.what, Playback) else None
+            if not isinstance(entry.what, Tried):
+                self._metrics.receipt(type(entry.what).__name__.lower())
             if not entry.done.done():  # Whoever waited may have been cancelled; the commit stands.
                 entry.done.set_result(answer)
         self._bell.ring()

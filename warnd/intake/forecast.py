@@ -1,6 +1,6 @@
 """The preview: what a release would do, in numbers and words, before anybody is woken."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -32,7 +32,7 @@ class Forecaster:
         *,
         templates: Templates,
         languages: tuple[str, ...],
-        sender_names: dict[str, str],
+        sender_names: Mapping[str, str],
     ) -> None:
         self._ledger = ledger
         self._clock = clock

@@ -169,13 +169,13 @@ def _meant(path: str, regions: list[str]) -> bool:
     return not regions or bool(set(path_codes(path)) & set(regions))
 
 
-def reopen(conn: Connection, *, channel: str, now_ms: int) -> int:
+def reopen(conn: Connection, *, channel: str, drill: bool, now_ms: int) -> int:
     """Make the publications of open messages due again, after a broker came back without its memory; return how many."""
     done = conn.execute(
         text(
-            "UPDATE leg SET state = 'due', due_at = :now WHERE publication_no IS NOT NULL AND channel = :channel AND state = 'done' "
+            "UPDATE leg SET state = 'due', due_at = :now WHERE publication_no IS NOT NULL AND lane = :lane AND state = 'done' "
             "AND message_no IN (SELECT no FROM message WHERE closed_as IS NULL)"
         ),
-        {"channel": channel, "now": now_ms},
+        {"lane": lane(channel, drill=drill), "now": now_ms},
     )
     return done.rowcount

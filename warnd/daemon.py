@@ -1,0 +1,350 @@
+"""The composition root: builds every part from the settings, hands each what it needs, runs them, and stops them in order.
+
+The only file that knows which channels exist, and the only place where the machine's clock and randomness enter the daemon.
+"""
+
+import asyncio
+import random
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+import channels
+from warnd.bell import Bell
+from warnd.channel import Channel, Context
+from warnd.clock import Clock, SystemClock
+from warnd.dispatch.clockwork import Clockwork
+from warnd.dispatch.contents import Contents
+from warnd.dispatch.lane import Lane, LaneLimits
+from warnd.dispatch.metrics import Metrics
+from warnd.dispatch.planner import Planner
+from warnd.dispatch.recorder import Recorder
+from warnd.intake.desk import Desk
+from warnd.intake.folder import WatchedFolder
+from warnd.intake.forecast import Forecaster
+from warnd.intake.reading import Policy, Reader
+from warnd.ledger import directory, node, publications
+from warnd.ledger.planning import Means, Pace
+from warnd.ledger.store import DaemonLock, Ledger, open_ledger, upgrade
+from warnd.ledger.values import to_ms
+from warnd.model import cap
+from warnd.model.authority import Authority
+from warnd.model.cap import LevelRules
+from warnd.model.level import Level
+from warnd.model.plan import Plan
+from warnd.model.reason import Reason
+from warnd.model.region import stored_code
+from warnd.render import Templates, facts
+from warnd.settings import Settings, load_authority, load_plans
+from warnd.web.app import create_app
+from warnd.web.server import bind, serve
+
+_LANES_END_S = (
+    6.0  # After SIGTERM, for what is under way; with the server's grace it stays within the ten seconds allowed.
+)
+_HEARTBEAT_S = 1.0
+_TAG_BITS = 40
+
+log = structlog.get_logger(__name__)
+
+
+class ConfigurationError(Exception):
+    """The files do not fit together; each problem is a sentence with what, where and what to do."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What was read from the files beside the settings, checked."""
+
+    plans: tuple[Plan, ...]
+    authority: Authority
+    templates: Templates
+
+
+def read_files(settings: Settings) -> Files:
+    """Read and check plans, authority and templates.
+
+    Raises:
+        SettingsError: A file has a problem; with file, line and cause.
+        ConfigurationError: The templates have one.
+    """
+    plans = load_plans(settings.plans_file, strongest=channels.STRONGEST)
+    authority = load_authority(settings.authority_file)
+    templates = Templates(
+        settings.templates_dir,
+        timezone=settings.node.timezone,
+        languages=settings.node.languages,
+        signature=(settings.sms.signature or "") if settings.sms else "",
+    )
+    problems = templates.check()
+    if problems:
+        raise ConfigurationError(problems)
+    return Files(plans, authority, templates)
+
+
+class Daemon:
+    """One warnd: everything between a CAP document and a confirmed village, in one process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        chance: random.Random,
+        writer: str,
+        tag: str,
+        files: Files,
+        public_url: str,
+        build: Mapping[str, channels.Build] = channels.CHANNELS,
+    ) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.clock = clock
+        self.bell = Bell()
+        self.registry = CollectorRegistry()
+        self._metrics = Metrics(self.registry)
+        self._writer = writer
+        self._stopping = asyncio.Event()
+        self._forgotten: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+        context = Context(
+            clock=clock,
+            random=chance,
+            terminal_key=self._terminal_key,
+            announce=lambda _message_id: self.bell.ring(),
+            forgotten=lambda channel, drill: self._forgotten.put_nowait((channel, drill)),
+        )
+        built = {name: make(settings, context) for name, make in build.items()}
+        self.channels: dict[str, Channel] = {name: one for name, one in built.items() if one is not None}
+        self.recorder = Recorder(
+            ledger, clock, chance=chance, tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
+        )
+        self.clockwork = Clockwork(
+            ledger,
+            clock,
+            recorder=self.recorder,
+            channels=self.channels,
+            chance=chance,
+            tag=tag,
+            writer=writer,
+            bell=self.bell,
+        )
+        jurisdiction = tuple(stored_code(code) for code in settings.node.jurisdiction)
+        means = Means(channels=frozenset(self.channels), jurisdiction=jurisdiction)
+        self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell)
+        contents = Contents(
+            ledger,
+            clock,
+            templates=files.templates,
+            timezone=settings.node.timezone,
+            tag=tag,
+            sender_names=settings.intake.sender_names,
+        )
+        self.lanes = self._make_lanes(contents)
+        self.desk = self._make_desk(files, jurisdiction, chance)
+        watched = settings.intake.watch_dir
+        self.folder = WatchedFolder(watched, self.desk, clock) if watched is not None else None
+        self.app = create_app(
+            ledger=ledger,
+            desk=self.desk,
+            clock=clock,
+            bell=self.bell,
+            node=settings.node,
+            public_url=public_url,
+            registry=self.registry,
+            channels=tuple(self.channels.values()),
+            problems=self.problems,
+            site=settings.web.site,
+            templates=settings.templates_dir,
+        )
+
+    def _make_lanes(self, contents: Contents) -> list[Lane]:
+        """Return two lanes for each channel: one for the real thing, one for drills, so that neither waits for the other."""
+        return [
+            Lane(
+                publications.lane(name, drill=drill),
+                channel,
+                ledger=self.ledger,
+                clock=self.clock,
+                recorder=self.recorder,
+                contents=contents,
+                limits=_limits(self.settings, name),
+                writer=self._writer,
+                bell=self.bell,
+                metrics=self._metrics,
+            )
+            for name, channel in self.channels.items()
+            for drill in (False, True)
+        ]
+
+    def _make_desk(self, files: Files, jurisdiction: tuple[str, ...], chance: random.Random) -> Desk:
+        settings = self.settings
+        names = settings.intake.sender_names
+        policy = Policy(
+            plans=files.plans,
+            levels=LevelRules(names=settings.intake.level_names, severities=_severities(settings)),
+            jurisdiction=jurisdiction,
+            future_tolerance_s=settings.intake.future_tolerance_s,
+            elements=partial(_missing_elements, files.templates, names),
+            drills=settings.mqtt is not None and settings.mqtt.drill is not None,
+        )
+        return Desk(
+            self.ledger,
+            self.clock,
+            reader=Reader(self.ledger, self.clock, policy=policy),
+            forecaster=Forecaster(
+                self.ledger,
+                self.clock,
+                templates=files.templates,
+                languages=settings.node.languages,
+                sender_names=names,
+            ),
+            authority=files.authority,
+            chance=chance,
+            writer=self._writer,
+            bell=self.bell,
+        )
+
+    async def _terminal_key(self, terminal_id: str) -> bytes | None:
+        return await self.ledger.read(directory.terminal_key, terminal_id=terminal_id)
+
+    def problems(self) -> list[str]:
+        """Return what keeps the parts of the daemon from working, beside its channels."""
+        parts = {
+            "recorder": self.recorder.problem(),
+            "planner": self.planner.problem(),
+            "folder": self.folder.problem() if self.folder is not None else None,
+        }
+        return [f"{name}: {problem}" for name, problem in parts.items() if problem]
+
+    def stop(self) -> None:
+        """Begin to stop: no more claims, what is under way is recorded, then everything ends."""
+        self._stopping.set()
+        self.bell.ring()
+
+    async def run(self, *services: Coroutine[Any, Any, None]) -> None:
+        """Run everything until `stop`; `services` (the web server) run beside the parts and end with them."""
+        async with asyncio.TaskGroup() as outer:
+            recorder = outer.create_task(self.recorder.run(), name="recorder")
+            await self.clockwork.start()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    running = [group.create_task(one, name=name) for name, one in self._parts()]
+                    running += [group.create_task(one, name=f"service:{n}") for n, one in enumerate(services)]
+                    lanes = [group.create_task(lane.run(self._stopping.is_set), name=lane.name) for lane in self.lanes]
+                    await self._stopping.wait()
+                    self.bell.ring()
+                    _, late = await asyncio.wait(lanes, timeout=_LANES_END_S)
+                    for task in [*running, *late]:
+                        task.cancel()
+            finally:
+                recorder.cancel()
+
+    def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
+            ("planner", self.planner.run(self._stopping.is_set)),
+            ("clockwork", self.clockwork.run()),
+            ("remember", self._remember()),
+            ("heartbeat", self._heartbeat()),
+        ]
+        parts += [(f"channel:{name}", one.run(self.recorder.receipt)) for name, one in self.channels.items()]
+        if self.folder is not None:
+            parts.append(("folder", self.folder.run()))
+        return parts
+
+    async def _remember(self) -> None:
+        """Publish again what a broker lost when it came back without its memory."""
+        while True:
+            channel, drill = await self._forgotten.get()
+            reopened = await self.ledger.write(
+                publications.reopen, channel=channel, drill=drill, now_ms=to_ms(self.clock.now())
+            )
+            if reopened:
+                log.warning("publications_reopened", channel=channel, drill=drill, count=reopened)
+                self.bell.ring()
+
+    async def _heartbeat(self) -> None:
+        """Measure how late the event loop runs."""
+        while True:
+            before = self.clock.monotonic()
+            await self.clock.sleep(_HEARTBEAT_S)
+            self._metrics.lag(max(0.0, self.clock.monotonic() - before - _HEARTBEAT_S))
+
+
+def _severities(settings: Settings) -> dict[str, dict[str, Level]]:
+    return {sender: {str(name): level for name, level in table.items()} for sender, table in settings.intake.levels.items()}
+
+
+def _limits(settings: Settings, channel: str) -> LaneLimits:
+    section = getattr(settings, channel, None)
+    rate, concurrency = getattr(section, "rate_per_s", None), getattr(section, "concurrency", None)
+    return LaneLimits() if rate is None or concurrency is None else LaneLimits(rate, concurrency)
+
+
+def _missing_elements(
+    templates: Templates, sender_names: Mapping[str, str], alert: cap.Alert, level: Level | None
+) -> tuple[Reason, ...]:
+    return templates.missing(facts(alert, level=level, sender_names=sender_names))
+
+
+def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: As `warnd.settings.load` returned them.
+        ready: Called once with the address when requests are answered.
+
+    Raises:
+        SettingsError, ConfigurationError: A file has a problem.
+        StoreError: The store cannot be opened, or another daemon serves it.
+        CannotListen: The address cannot be bound.
+        KeyFileError: A signing key cannot be used.
+    """
+    files = read_files(settings)
+    Path(settings.store.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.store.url)
+    lock = DaemonLock(settings.store.url)
+    try:
+        endpoint = settings.http.listen
+        listening = bind(endpoint.host, endpoint.port)
+        asyncio.run(_serve(settings, files, listening=listening, ready=ready))
+    finally:
+        lock.release()
+
+
+async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    host, port = listening.getsockname()[:2]
+    own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    chance = random.SystemRandom()
+    ledger = open_ledger(settings.store.url)
+    try:
+        tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
+        daemon = Daemon(
+            settings,
+            ledger=ledger,
+            clock=SystemClock(),
+            chance=chance,
+            writer=f"{chance.getrandbits(128):032x}",
+            tag=tag,
+            files=files,
+            public_url=settings.http.public_url or own_url,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stop)
+        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=settings.store.url)
+        await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
+        log.info("stopped")
+    finally:
+        await ledger.close()
