@@ -34,6 +34,7 @@ def deliveries(
     region: str | None = None,
     recipient: str | None = None,
     cursor: str | None = None,
+    look_at: int = LOOKED_AT,
 ) -> DeliveryPage | None:
     """Return deliveries of one warning by (region, number), or None if no warning has this id.
 
@@ -45,6 +46,7 @@ def deliveries(
         region: Deliveries at this region and all below it.
         recipient: A recipient's id.
         cursor: Where the listing goes on.
+        look_at: How many rows this page may look at.
 
     Raises:
         UnknownRegion: `region` is not in the directory.
@@ -58,7 +60,7 @@ def deliveries(
         return DeliveryPage([], None)
     values = {"no": message.no, "after_region": after[0], "after_no": after[1]}
     asked = _asked(conn, state=state, region=region, recipient=recipient, closed_as=message.closed_as)
-    end = None if recipient is not None else _end_of_window(conn, asked, values)
+    end = None if recipient is not None else _end_of_window(conn, asked, values, rows=look_at)
     rows = _rows(conn, asked, values, end=end, limit=limit + 1)
     shown = rows[:limit]
     last = (shown[-1].region, shown[-1].no) if len(rows) > limit else end
@@ -106,14 +108,14 @@ def _asked(
     return _Asked(window, wanted, values)
 
 
-def _end_of_window(conn: Connection, asked: _Asked, values: dict[str, Any]) -> tuple[str, int] | None:
+def _end_of_window(conn: Connection, asked: _Asked, values: dict[str, Any], *, rows: int) -> tuple[str, int] | None:
     """Return the last place that this page may look at, None if the listing ends before; read from the index alone."""
     row = conn.execute(
         text(
             f"SELECT d.region, d.no FROM delivery d WHERE {_WALK}{asked.window} "
             "ORDER BY d.region, d.no LIMIT 1 OFFSET :skip"
         ),
-        {**values, **asked.values, "skip": LOOKED_AT - 1},
+        {**values, **asked.values, "skip": rows - 1},
     ).one_or_none()
     return None if row is None else (row.region, row.no)
 
