@@ -1,6 +1,6 @@
 """Puts the web together: the API, the public site, what channels want called back, health."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def create_app(
     channels: Sequence[Channel] = (),
     problems: Callable[[], Sequence[str]] = tuple,
     site: bool = True,
+    sender_names: Mapping[str, str] | None = None,
     templates: Path | None = None,
 ) -> FastAPI:
     """Return the whole web of one daemon.
@@ -61,6 +62,7 @@ def create_app(
         channels: Their callback endpoints are mounted, their problems shown by `/readyz`.
         problems: What keeps the daemon's other parts from working, each as "part: what is wrong and what to do".
         site: False = there is no public site; the API stays.
+        sender_names: CAP sender -> its name for people, where a document gives none.
         templates: The folder with `web/` in it; None = the one that ships with warnd.
     """
     folder = (templates or shipped("templates")) / "web"
@@ -86,7 +88,12 @@ def create_app(
         api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
         site_streams=Streams(most=SITE_STREAMS, bell=bell, clock=clock),
     )
-    pages = Pages(folder, site=Site(ledger=ledger, clock=clock, bell=bell), languages=node.languages)
+    pages = Pages(
+        folder,
+        site=Site(ledger=ledger, clock=clock, bell=bell),
+        languages=node.languages,
+        sender_names=sender_names or {},
+    )
     Errors(app, page=pages.error)
     app.include_router(warnings.router)
     app.include_router(terminals.router)

@@ -30,8 +30,11 @@ _LINES = 24
 class Pages:
     """Renders the public site from `templates/web`, which is read once."""
 
-    def __init__(self, folder: Path, *, site: Site, languages: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, *, site: Site, languages: tuple[str, ...], sender_names: Mapping[str, str]
+    ) -> None:
         self._site = site
+        self._sender_names = sender_names
         self._words = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
         # The node's languages first: a visitor whose language we do not have gets the one read here.
         self._languages = [
@@ -120,8 +123,14 @@ class Pages:
         return EventStream(streams, _Watcher(self._site).look)
 
     def _warning(self, shown: Shown, lang: str, doors: Doors, *, room: Room = PAGE) -> PageWarning:
-        prefer = (lang, *doors.node.languages)
-        return page_warning(shown, words=self._words[lang], prefer=prefer, timezone=doors.node.timezone, room=room)
+        return page_warning(
+            shown,
+            words=self._words[lang],
+            prefer=(lang, *doors.node.languages),
+            timezone=doors.node.timezone,
+            sender_names=self._sender_names,
+            room=room,
+        )
 
     def _html(self, request: Request, template: str, lang: str, version: str, **values: Any) -> Response:
         body = self._render(template, request, lang, version, **values).encode()

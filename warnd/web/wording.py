@@ -69,7 +69,13 @@ class PageWarning:
 
 
 def page_warning(
-    shown: Shown, *, words: Words, prefer: Sequence[str], timezone: ZoneInfo, room: Room = PAGE
+    shown: Shown,
+    *,
+    words: Words,
+    prefer: Sequence[str],
+    timezone: ZoneInfo,
+    sender_names: Mapping[str, str],
+    room: Room = PAGE,
 ) -> PageWarning:
     """Return a warning in the first of the `prefer`red languages that it has, else in its own first."""
     warning, alert = shown.warning, shown.alert
@@ -93,7 +99,7 @@ def page_warning(
         description=_plain(info.description, room.text) or (_plain(alert.note, room.text) if warning.cancels else ""),
         areas=named,
         areas_left=len(areas) - len(named),
-        source=_plain(info.sender_name or alert.sender, _NAME_MAX),
+        source=_plain(info.sender_name or sender_names.get(alert.sender, alert.sender), _NAME_MAX),
         contact=_plain(info.contact, _NAME_MAX),
         web=_address(info.web),
         start="" if warning.cancels else local(info.onset or info.effective or warning.sent),
