@@ -12,6 +12,7 @@ from warnd.intake.importing.summary import Options, Summary
 from warnd.intake.importing.tree import Tree
 from warnd.ledger.enrolment import regions
 from warnd.ledger.enrolment.staging import Stage, Staged
+from warnd.model.region import stored_code
 
 COLUMNS = len(RegionEntry._fields)
 _MOVED, _CHANGED, _REMOVED = "moved", "changed", "removed"
@@ -88,9 +89,11 @@ class RegionImport:
         for row in read_rows(self._path, header=HEADER, problems=problems, progress=self._options.progress):
             self.summary.rows += 1
             entry = read_region(row, problems, repaired=notes)
-            if entry:
-                self._tree.add(entry, line=row.line)
-                yield (entry.code, entry.code, row.line, row.feature, *entry)
+            if entry is None:
+                self._tree.doubt(stored_code(row.values.get("code", "")))
+                continue
+            self._tree.add(entry, line=row.line)
+            yield (entry.code, entry.code, row.line, row.feature, *entry)
 
     def _keep_standing(self) -> None:
         """Add what is in the directory to the tree: all of it, or with `prune` only what the file has too."""

@@ -15,23 +15,20 @@ _GEOJSON = (".geojson", ".json")
 
 
 def read_rows(path: Path, *, header: Header, problems: Problems, progress: Progress) -> Iterator[Row]:
-    """Yield the rows of a CSV or GeoJSON file (by its name); a file that cannot be read further is a problem like any other.
+    """Yield the rows of a CSV or GeoJSON file (by its name).
 
     Raises:
         OSError: The file cannot be opened.
+        Unreadable: It cannot be read, or not from some line on.
     """
     size = path.stat().st_size
     read = read_geojson if path.suffix.casefold() in _GEOJSON else read_csv
     count = 0
-    try:
-        for row in read(path, header=header, problems=problems, read=lambda done: progress("reading", done, size)):
-            count += 1
-            yield row
-    except Unreadable as error:
-        problems.add(error.problem)
-        return
+    for row in read(path, header=header, problems=problems, read=lambda done: progress("reading", done, size)):
+        count += 1
+        yield row
     if not count and not problems:
-        problems.add(Problem(1, None, None, "the file holds no rows", f"Columns: {header.known}."))
+        raise Unreadable(line=1, cause="the file holds no rows", fix=f"Columns: {header.known}.")
 
 
 def other_encoding(path: Path, notes: Problems) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from warnd.intake.importing import recipient_import, region_import
 from warnd.intake.importing.alias_import import AliasImport
 from warnd.intake.importing.door import Door
+from warnd.intake.importing.problem import Unreadable
 from warnd.intake.importing.recipient_import import RecipientImport
 from warnd.intake.importing.region_import import RegionImport
 from warnd.intake.importing.rows import other_encoding
@@ -17,7 +18,7 @@ from warnd.ledger.enrolment.staging import Stage
 
 
 class _Import(Protocol):
-    """The four steps of every import; a step runs only if those before it found no fault."""
+    """The four steps of every import. All faults are found in the first two; the others run only without any."""
 
     summary: Summary
 
@@ -65,16 +66,23 @@ def _run(job: _Import, path: Path, *, door: Door) -> Summary:
         door.enter()
     try:
         rev = door.next_revision()
-        for step in (job.read, job.check, lambda: job.compare(rev)):
-            step()
-            if summary.problems:
-                break
-        else:
-            other_encoding(path, summary.notes)
         summary.revision = rev - 1
+        _examine(job, path)
+        if not summary.problems:
+            job.compare(rev)
         if summary.changes and not summary.problems and not summary.dry_run:
             job.publish(rev)
             summary.revision = rev
     finally:
         door.leave()
     return summary
+
+
+def _examine(job: _Import, path: Path) -> None:
+    try:
+        job.read()
+    except Unreadable as error:  # What follows from the unread rest cannot be told.
+        job.summary.problems.add(error.problem)
+        return
+    job.check()
+    other_encoding(path, job.summary.notes)

@@ -30,12 +30,17 @@ class Tree:
 
     def __init__(self) -> None:
         self._nodes: dict[str, _Node] = {}
+        self._doubted: set[str] = set()
         self.demoted: list[str] = []  # Regions of the directory that the file makes villages.
 
     def add(self, entry: RegionEntry, *, line: int) -> None:
         """Take in a region of the file; of two with one code the first stays."""
         if entry.tier != TIERS[-1]:
             self._nodes.setdefault(entry.code, _Node(entry.tier, entry.parent or None, entry.lat, entry.lon, line))
+
+    def doubt(self, code: str) -> None:
+        """Know of a region of the file whose row has faults of its own: what lies in it is not called lost."""
+        self._doubted.add(code)
 
     def keep(self, upper: Upper, *, in_file: bool) -> None:
         """Take in a region of the directory; one that the file has too only leaves its old path."""
@@ -66,7 +71,7 @@ class Tree:
         """Return what is wrong with the entry's place; None also where only a region further up has a fault."""
         parent = entry.parent or self._nearest(entry.code)
         found = self._parent_fault(entry.code, entry.tier, parent) if parent else None
-        if found is None and parent and _swapped(entry, self._nodes[parent]):
+        if found is None and parent in self._nodes and _swapped(entry, self._nodes[parent]):
             found = ("lat", f"lat and lon look swapped: the other way round it lies near {parent}", "Swap them.")
         return Problem(line, feature, *found) if found else None
 
