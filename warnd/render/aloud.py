@@ -13,8 +13,9 @@ from warnd.render.words import Purpose, Words, told
 WANTED = 1_000
 """Characters that a description may fill a speech up to, where there are one or two languages."""
 
-MOST = 2_000
-"""Characters that an action may fill a speech up to; shared by more than two languages, like `WANTED`."""
+MOST = 1_500
+"""Characters that an action may fill a speech up to; shared by more than two languages, like `WANTED`. Two Chinese speeches of this length
+are 9,000 of the 12,000 bytes that a signed command has room for."""
 
 _AREA_SHARE = 5  # A list of places may take a fifth of what is wanted: nobody remembers more.
 
