@@ -58,8 +58,9 @@ def deliveries(
     message = conn.execute(text("SELECT no, closed_as FROM message WHERE id = :id"), {"id": warning_id}).one_or_none()
     if message is None:
         return DeliveryPage([], None)
-    values = {"no": message.no, "after_region": after[0], "after_no": after[1]}
     asked = _asked(conn, state=state, region=region, recipient=recipient, closed_as=message.closed_as)
+    after_region, after_no = max(after, (asked.first, 0))
+    values = {"no": message.no, "after_region": after_region, "after_no": after_no}
     end = None if recipient is not None else _end_of_window(conn, asked, values, rows=look_at)
     rows = _rows(conn, asked, values, end=end, limit=limit + 1)
     shown = rows[:limit]
@@ -69,21 +70,25 @@ def deliveries(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Conditions in SQL and their values: `window` bounds where the page looks, `wanted` picks what it shows."""
+    """Conditions in SQL and their values: `source`, `first` and `window` bound where the page looks, `wanted` picks what it shows."""
 
+    source: str
+    first: str
     window: str
     wanted: str
     values: dict[str, Any]
 
 
 _STATES = ("open", "satisfied", "exhausted", "expired", "withdrawn")
+# One recipient has a handful of deliveries of one message; the limit keeps the planner from walking the listing's index for them.
+_OF_RECIPIENT = "(SELECT * FROM delivery WHERE message_no = :no AND recipient_no = (SELECT no FROM recipient WHERE id = :recipient) LIMIT 1000)"
 _WALK = "d.message_no = :no AND (d.region, d.no) > (:after_region, :after_no)"
 
 
 def _asked(
     conn: Connection, *, state: str | None, region: str | None, recipient: str | None, closed_as: str | None
 ) -> _Asked:
-    window, wanted = "", ""
+    source, first, window, wanted = "delivery", "", "", ""
     values: dict[str, Any] = {}
     if region is not None:
         low, high = subtree(region_named(conn, code=region).path)
@@ -93,19 +98,19 @@ def _asked(
             text(f"SELECT min(code) AS first, max(code) AS last FROM ({inside}) AS r"),
             {"low": low, "high": high},
         ).one()
-        window = " AND d.region >= :first AND d.region <= :last"
+        window = " AND d.region <= :last"
         wanted += f" AND d.region IN ({inside})"
-        values |= {"low": low, "high": high, "first": ends.first, "last": ends.last}
+        first = ends.first
+        values |= {"low": low, "high": high, "last": ends.last}
     if state is not None:
         kept = [each for each in _STATES if shown_state(each, closed_as) == state] or [""]
-        wanted += (
-            " AND d.state IN (:state, :also)"  # Closing a message makes its open deliveries look like another state.
-        )
+        # Two, because closing a message makes its open deliveries look like another state.
+        wanted += " AND d.state IN (:state, :also)"
         values |= {"state": kept[0], "also": kept[-1]}
     if recipient is not None:
-        wanted += " AND d.recipient_no = (SELECT no FROM recipient WHERE id = :recipient)"
+        source = _OF_RECIPIENT
         values["recipient"] = recipient
-    return _Asked(window, wanted, values)
+    return _Asked(source, first, window, wanted, values)
 
 
 def _end_of_window(conn: Connection, asked: _Asked, values: dict[str, Any], *, rows: int) -> tuple[str, int] | None:
@@ -130,7 +135,7 @@ def _rows(
         values |= {"end_region": end[0], "end_no": end[1]}
     return conn.execute(
         text(
-            f"SELECT {COLUMNS} FROM delivery d JOIN recipient c ON c.no = d.recipient_no "
+            f"SELECT {COLUMNS} FROM {asked.source} d JOIN recipient c ON c.no = d.recipient_no "
             f"WHERE {_WALK}{asked.window}{until}{asked.wanted} ORDER BY d.region, d.no LIMIT :limit"
         ),
         values,
