@@ -44,6 +44,7 @@ from warnd.model.region import stored_code
 from warnd.render import Templates, facts
 from warnd.settings import Settings, load_authority, load_plans
 from warnd.web.app import create_app
+from warnd.web.doors import Node
 from warnd.web.server import bind, serve
 
 _LANES_END_S = (
@@ -160,7 +161,7 @@ class Daemon:
             desk=self.desk,
             clock=clock,
             bell=self.bell,
-            node=settings.node,
+            node=_node(settings),
             public_url=public_url,
             registry=self.registry,
             channels=tuple(self.channels.values()),
@@ -280,6 +281,11 @@ class Daemon:
             before = self.clock.monotonic()
             await self.clock.sleep(_HEARTBEAT_S)
             self._metrics.lag(max(0.0, self.clock.monotonic() - before - _HEARTBEAT_S))
+
+
+def _node(settings: Settings) -> Node:
+    own = settings.node
+    return Node(name=own.name, jurisdiction=own.jurisdiction, timezone=own.timezone, languages=own.languages)
 
 
 def _severities(settings: Settings) -> dict[str, dict[str, Level]]:

@@ -1,0 +1,250 @@
+"""The whole daemon in simulated time: real flows, real ledger, and channels whose other side is a script.
+
+Phones and loudspeakers here are the other side of a channel; nothing of ours is replaced.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, text
+from starlette.routing import BaseRoute
+
+from tests.simulation.county import found
+from tests.simulation.virtual import LoopClock, VirtualLoop
+from warnd.channel import Accepted, Channel, Context, Outcome, Outgoing, Playback, Receipt, ReceiptSink, Reply, Report
+from warnd.daemon import Daemon, read_files
+from warnd.ledger import counters
+from warnd.ledger.store import InlineLedger, open_inline
+from warnd.model.authority import Principal
+from warnd.model.evidence import Evidence
+from warnd.settings import Settings, load
+
+OPERATOR = Principal(name="operator", scope="release")
+Act = Callable[["Outgoing", "Wire"], Awaitable[Outcome]]
+
+
+@dataclass(slots=True)
+class Wire:
+    """One simulated provider: what went over it, and how its other side answers.
+
+    Attributes:
+        act: Gives the outcome of a try and may bring receipts, now or later.
+    """
+
+    name: str
+    strongest: Evidence
+    act: Act
+    sent: list[Outgoing] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
+    down: str | None = None
+    sink: ReceiptSink | None = None
+    _later: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
+        for index, outgoing in enumerate(batch):
+            self.sent.append(outgoing)
+            self.at_s.append(asyncio.get_running_loop().time())
+            yield index, await self.act(outgoing, self)
+
+    async def run(self, sink: ReceiptSink) -> None:
+        self.sink = sink
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await asyncio.Event().wait()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return ()
+
+    def problem(self) -> str | None:
+        return self.down
+
+    async def bring(self, receipt: Receipt, *, after_s: float = 0.0) -> None:
+        """Bring a receipt in after a while, without keeping the sender waiting."""
+
+        async def later() -> None:
+            await asyncio.sleep(after_s)
+            assert self.sink is not None
+            await self.sink(receipt)
+
+        self._group.create_task(later())
+
+    _group: asyncio.TaskGroup = field(init=False)
+
+
+@dataclass(slots=True)
+class World:
+    """A running daemon and everything around it."""
+
+    daemon: Daemon
+    ledger: InlineLedger
+    clock: LoopClock
+    phones: Wire
+    speakers: Wire
+
+    async def query(self, statement: str, **values: Any) -> list[Any]:
+        """Read rows straight from the store."""
+
+        def op(conn: Connection) -> list[Any]:
+            return list(conn.execute(text(statement), values))
+
+        return await self.ledger.read(op)
+
+    async def until(self, condition: Callable[[], Awaitable[Any]], *, within_s: float = 3600.0) -> None:
+        """Let simulated time pass until `condition` holds."""
+        until = self.clock.monotonic() + within_s
+        while not await condition():
+            assert self.clock.monotonic() < until, "did not come about in simulated time"
+            await asyncio.sleep(0.25)
+
+    async def check_invariants(self) -> None:
+        """Counters tell what a scan tells, satisfied means proved, and no leg has two open attempts (DESIGN §11: 2, 5, 11)."""
+        kept, scanned = await self.ledger.read(counters.kept), await self.ledger.read(counters.recount)
+        assert kept == scanned
+        assert not await self.query("SELECT no FROM delivery WHERE state = 'satisfied' AND evidence < proof")
+        assert not await self.query(
+            "SELECT leg_no FROM attempt WHERE state = 'submitting' GROUP BY leg_no HAVING count(*) > 1"
+        )
+
+
+async def accepts(_outgoing: Outgoing, _wire: Wire) -> Outcome:
+    """A provider that takes everything and never says more."""
+    return Accepted("taken")
+
+
+async def obedient_phone(outgoing: Outgoing, wire: Wire) -> Outcome:
+    """A phone that reports delivery after 2 s and whose owner answers with the digit after 20 s."""
+    at = wire_now(wire)
+    await wire.bring(Report("sms", outgoing.attempt, Evidence.DELIVERED, at=at + timedelta(seconds=2)), after_s=2)
+    said = outgoing.texts[0].text
+    if "回复" in said or "Reply" in said:
+        digit = next(character for character in reversed(said) if character.isdigit())
+        await wire.bring(Reply("sms", outgoing.address, digit, at=at + timedelta(seconds=20)), after_s=20)
+    return Accepted("gateway")
+
+
+def wire_now(_wire: Wire) -> Any:
+    """Return simulated wall time inside a provider."""
+    return LoopClock(asyncio.get_running_loop()).now()
+
+
+def speakers_of(villages: Sequence[str], *, play_s: float = 30.0) -> Act:
+    """Loudspeakers `term-<village>` that receive at once and have played after `play_s`; stops are obeyed."""
+    count: dict[str, int] = {}
+
+    async def act(outgoing: Outgoing, wire: Wire) -> Outcome:
+        kind, _, target = outgoing.address.partition(":")
+        meant = [
+            v for v in villages if (kind == "region" and v.startswith(target.rstrip("0"))) or target == f"term-{v}"
+        ]
+        for village in meant:
+            for stage, after in (
+                (("received", 1.0), ("played", play_s)) if outgoing.message.verb == "play" else (("stopped", 1.0),)
+            ):
+                terminal = f"term-{village}"
+                count[terminal] = count.get(terminal, 0) + 1
+                await wire.bring(playback(outgoing, terminal, stage, n=count[terminal]), after_s=after)
+        return Accepted("broker")
+
+    return act
+
+
+def playback(outgoing: Outgoing, terminal: str, stage: Any, *, n: int, **changed: Any) -> Playback:
+    """Return a verified receipt as the channel would bring it."""
+    usual: dict[str, Any] = {
+        "channel": "mqtt",
+        "drill": outgoing.message.drill,
+        "terminal": terminal,
+        "boot_id": "boot-1",
+        "n": n,
+        "message_id": outgoing.message.id,
+        "seq": outgoing.message.seq,
+        "stage": stage,
+        "pass_done": 1 if stage == "played" else 0,
+        "played_ms": 30_000 if stage == "played" else 0,
+        "amplifier": "ok",
+        "reason": None,
+        "at": None,
+    }
+    return Playback(**(usual | changed))
+
+
+_CONFIG = """
+node.languages = ["zh", "en"]
+store.url = "sqlite:///warnd.sqlite"
+sms.spool.dir = "spool"
+intake.levels."*" = { Extreme = "red", Severe = "orange", Moderate = "yellow", Minor = "blue" }
+"""
+
+
+def settings_for(folder: Path, more: str = "") -> Settings:
+    """Return the settings of a county whose store lies in `folder`; `more` is further TOML."""
+    config = folder / "warnd.toml"
+    config.write_text(_CONFIG + more, encoding="utf-8")
+    return load(config, {})
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    *,
+    loop: VirtualLoop,
+    phones: Act = obedient_phone,
+    speakers: Act = accepts,
+    seed: int = 7,
+    recipients: str | None = None,
+    settings: Settings | None = None,
+) -> AsyncIterator[World]:
+    """Run the daemon on a fresh county until the block ends."""
+    clock = LoopClock(loop)
+    chosen = settings or settings_for(folder)
+    found(chosen.store.url, folder, clock=clock, recipients=recipients)
+    async with resumed(folder, loop=loop, phones=phones, speakers=speakers, seed=seed, settings=chosen) as world:
+        yield world
+
+
+@asynccontextmanager
+async def resumed(
+    folder: Path,
+    *,
+    loop: VirtualLoop,
+    phones: Act = obedient_phone,
+    speakers: Act = accepts,
+    seed: int = 7,
+    settings: Settings | None = None,
+) -> AsyncIterator[World]:
+    """Run a daemon on the store that is there."""
+    clock = LoopClock(loop)
+    chosen = settings or settings_for(folder)
+    ledger = open_inline(chosen.store.url)
+    wires = {
+        "sms": Wire("sms", Evidence.ACKNOWLEDGED, phones),
+        "mqtt": Wire("mqtt", Evidence.PRESENTED, speakers),
+    }
+    daemon = Daemon(
+        chosen,
+        ledger=ledger,
+        clock=clock,
+        chance=random.Random(seed),
+        writer=f"writer-{seed}",
+        tag="test",
+        files=read_files(chosen),
+        public_url="http://127.0.0.1",
+        build={name: _build(wire) for name, wire in wires.items()},
+    )
+    world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(daemon.run())
+        await asyncio.sleep(0)
+        yield world
+        daemon.stop()
+    await ledger.close()
+
+
+def _build(wire: Wire) -> Callable[[Settings, Context], Channel]:
+    return lambda _settings, _context: wire
