@@ -81,7 +81,8 @@ class _Asked:
 
 _STATES = ("open", "satisfied", "exhausted", "expired", "withdrawn")
 # One recipient has a handful of deliveries of one message; the limit keeps the planner from walking the listing's index for them.
-_OF_RECIPIENT = "(SELECT * FROM delivery WHERE message_no = :no AND recipient_no = (SELECT no FROM recipient WHERE id = :recipient) LIMIT 1000)"
+_RECIPIENT = "recipient_no = (SELECT no FROM recipient WHERE id = :recipient)"
+_OF_RECIPIENT = f"(SELECT * FROM delivery WHERE message_no = :no AND {_RECIPIENT} LIMIT 1000)"
 _WALK = "d.message_no = :no AND (d.region, d.no) > (:after_region, :after_no)"
 
 
