@@ -1,0 +1,170 @@
+"""Composes one terminal from what was given on the command line, and runs it until it is told to end."""
+
+import asyncio
+import random
+import shutil
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from warnd.cli.stop import Exit, Stop
+from warnd.clock import Clock, SystemClock
+from warnd.model.loudspeaker import Amplifier, KeyFileError, Lineage, load_private_key, load_trust
+from warnd.model.loudspeaker.fields import is_label
+from warnd.terminal import Access, Place, Speaker, Terminal
+from warnd.terminal.output import Nowhere, SoundCard, amplifier_in
+from warnd.terminal.recordings import Recordings
+from warnd.terminal.voice import Espeak, silent_voice
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The options of `warnd terminal run`."""
+
+    terminal: str
+    region: str
+    broker: str
+    password: str | None
+    drill_broker: str | None
+    drill_password: str | None
+    ca_file: Path | None
+    key: Path
+    trust: Path
+    state: Path
+    silent: bool
+    audio_hosts: tuple[str, ...]
+    amplifier_file: Path | None
+    mixer: str
+    trust_clock: bool
+    heartbeat_s: int
+
+
+def run_terminal(given: Given) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        Stop: An option is wrong, or a file or folder cannot be opened.
+    """
+    _log_to_stderr()
+    clock = SystemClock()
+    place = _place(given)
+    live = access("--broker", given.broker, terminal=given.terminal, password=given.password, ca_file=given.ca_file)
+    drill = None
+    if given.drill_broker is not None:
+        drill = access(
+            "--drill-broker",
+            given.drill_broker,
+            terminal=given.terminal,
+            password=given.drill_password,
+            ca_file=given.ca_file,
+        )
+    asyncio.run(_run(given, place, clock=clock, live=live, drill=drill))
+
+
+async def _run(given: Given, place: Place, *, clock: Clock, live: Access, drill: Access | None) -> None:
+    try:
+        terminal = Terminal(
+            place,
+            speaker=_speaker(given, clock),
+            clock=clock,
+            chance=random.SystemRandom(),
+            live=live,
+            drill=drill,
+            heartbeat_s=given.heartbeat_s,
+        )
+    except OSError as error:
+        raise Stop(f"--state {given.state}: {error.strerror or error}", code=Exit.UNREACHABLE) from error
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(terminal.run(), name="terminal")
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, running.cancel)
+
+
+def _place(given: Given) -> Place:
+    if not is_label(given.terminal):
+        raise Stop(
+            f"--id {given.terminal!r}: use 1 to 128 characters without white space, '/', '+' and '#'", code=Exit.USAGE
+        )
+    try:
+        lineage = Lineage.parse(given.region)
+    except ValueError as error:
+        raise Stop(f"--region: {error}", code=Exit.USAGE) from error
+    try:
+        key, trust = load_private_key(given.key), load_trust(given.trust)
+    except KeyFileError as error:
+        raise Stop(str(error), code=Exit.UNREACHABLE) from error
+    return Place(
+        terminal=given.terminal,
+        lineage=lineage,
+        key=key,
+        trust=trust,
+        state=given.state,
+        trust_clock=given.trust_clock,
+    )
+
+
+def access(option: str, address: str, *, terminal: str, password: str | None, ca_file: Path | None) -> Access:
+    """Return how to reach the broker that an option names.
+
+    Raises:
+        Stop: The address or the certificate file cannot be used.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"mqtt://{address}")
+        port = parts.port or _PORTS[parts.scheme]
+    except (KeyError, ValueError) as error:
+        raise Stop(f"{option} {address!r}: write mqtts://HOST:PORT or mqtt://HOST:PORT", code=Exit.USAGE) from error
+    if not parts.hostname or parts.path.strip("/"):
+        raise Stop(f"{option} {address!r}: write mqtts://HOST:PORT or mqtt://HOST:PORT", code=Exit.USAGE)
+    if ca_file is not None and not ca_file.is_file():
+        raise Stop(f"--ca-file {ca_file}: there is no such file", code=Exit.UNREACHABLE)
+    secret = password if parts.password is None else unquote(parts.password)
+    user = unquote(parts.username) if parts.username else None
+    return Access(
+        parts.hostname,
+        port,
+        username=user or (None if secret is None else terminal),
+        password=secret,
+        tls=parts.scheme == "mqtts",
+        ca_file=ca_file,
+    )
+
+
+def _speaker(given: Given, clock: Clock) -> Speaker:
+    recordings = Recordings(given.state / "audio", hosts=given.audio_hosts, clock=clock)
+    amplifier = amplifier_in(given.amplifier_file)
+    if given.silent:
+        _log.warning("silent", meaning="this terminal makes no sound; its receipts prove nothing about a village")
+        return Speaker(silent_voice(), Nowhere(clock, amplifier=amplifier), recordings=recordings, listened=False)
+    if shutil.which("espeak-ng") is None:
+        _log.error("no_voice", cause="espeak-ng is not installed", fix="apt install espeak-ng")
+    if shutil.which("aplay") is None:
+        # Whole passes would otherwise be reported from a machine that cannot make a sound.
+        _log.error(
+            "no_sound",
+            cause="aplay is not installed",
+            fix="apt install alsa-utils",
+            meaning="the amplifier counts as faulty",
+        )
+        return Speaker(Espeak(), Nowhere(clock, amplifier=lambda: Amplifier.FAULT), recordings=recordings)
+    return Speaker(Espeak(), SoundCard(clock, amplifier=amplifier, mixer=given.mixer), recordings=recordings)
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
