@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from warnd.model.level import Level
@@ -114,6 +117,45 @@ def test_a_whole_table_in_a_variable_is_json(folder: Path) -> None:
     assert levels.level_of("anybody", "Extreme") is Level.RED
 
 
+def test_a_whole_table_in_a_variable_replaces_the_files(folder: Path) -> None:
+    text = '[intake.levels."*"]\nExtreme = "purple"\nMinor = "blue"\n'
+    intake = loaded(folder, text, WARND_INTAKE__LEVELS='{"*": {"Extreme": "red"}}').intake
+    assert intake.level_of("anybody", "Extreme") is Level.RED
+    assert intake.level_of("anybody", "Minor") is None
+
+
+def test_a_variable_wins_over_the_variable_of_its_table(folder: Path) -> None:
+    spool = {"WARND_SMS__SPOOL__DIR": "b", "WARND_SMS__SPOOL": '{"dir": "a"}', "WARND_SMS": '{"rate_per_s": 5}'}
+    sms = loaded(folder, "", **spool).sms
+    assert sms is not None
+    assert (sms.spool.dir, sms.rate_per_s) == (folder / "b", 5)
+
+
+def test_only_the_environment_that_was_handed_in_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARND_NODE__NAME", "of this process")
+    monkeypatch.setenv("WARND_FOO", "1")
+    assert loaded(folder, '[node]\nname = "county"').node.name == "county"
+
+
+def test_people_know_a_sender_by_a_name(folder: Path) -> None:
+    names = {"flood@county.example": "County Flood Office", "a@b": "清河县防汛办"}
+    text = "[intake.sender_names]\n" + "".join(f'"{sender}" = "{name}"\n' for sender, name in names.items())
+    assert loaded(folder, text).intake.sender_names == names
+    assert loaded(folder, text, WARND_INTAKE__SENDER_NAMES='{"C@d": "D"}').intake.sender_names == {"C@d": "D"}
+
+
+def test_an_empty_variable_is_an_empty_list(folder: Path) -> None:
+    assert loaded(folder, '[node]\njurisdiction = ["34"]', WARND_NODE__JURISDICTION="").node.jurisdiction == ()
+
+
+def test_a_channel_keeps_up_with_a_county_unless_told_to_go_slower(folder: Path) -> None:
+    settings = loaded(folder, '[sms.spool]\ndir = "s"\n[mqtt]\nsigning_key_file = "live.pem"\n')
+    assert settings.sms is not None
+    assert settings.mqtt is not None
+    assert (settings.sms.rate_per_s, settings.sms.concurrency) == (500, 200)
+    assert (settings.mqtt.rate_per_s, settings.mqtt.concurrency) == (500, 50)
+
+
 @pytest.mark.parametrize("written", ["34, 35", '["34", "35"]'])
 def test_a_list_in_a_variable_is_written_with_commas_or_as_json(folder: Path, written: str) -> None:
     assert loaded(folder, "", WARND_NODE__JURISDICTION=written).node.jurisdiction == ("34", "35")
@@ -178,6 +220,7 @@ MISTAKES = {
     '[http]\nlisten = "a:70000"': 'warnd.toml:2: http.listen: Found "a:70000"; it should be "HOST:PORT".',
     '[http]\npublic_url = "here"': 'warnd.toml:2: http.public_url: Found "here"; it should be a web address.',
     '[intake.levels."*"]\nExtreme = "purple"': 'warnd.toml:2: intake.levels."*".Extreme: Found "purple"; it should be a level.',
+    '[intake.sender_names]\n"a@b" = ""': 'warnd.toml:2: intake.sender_names."a@b": Found ""; it should not be empty.',
     '[sms]\nprovider = "spool"': "warnd.toml:1: sms.spool: It is missing. Write a table [sms.spool] with dir.",
     '[sms]\nprovider = "pigeon"\nspool.dir = "s"': "warnd.toml:2: sms.provider: Found \"pigeon\"; it should be 'spool'.",
     '[sms]\nsignature = "【county】"\nspool.dir = "s"': 'warnd.toml:2: sms.signature: "【county】" has brackets.',
@@ -220,6 +263,13 @@ VARIABLES = {
         "WARND_NODE__NAME__FIRST",
         "x",
     ): 'environment variable WARND_NODE__NAME__FIRST: node.name.first: "name" is given as a value',
+    ("WARND_FOO__BAR", "1"): "environment variable WARND_FOO__BAR: foo: There is no such key.",
+    ("WARND_NODE____X", "1"): 'environment variable WARND_NODE____X: node."": There is no such key.',
+    ("WARND_SMS__PROVIDER", "spool"): "environment variable WARND_SMS__PROVIDER: sms.spool: It is missing.",
+    (
+        "WARND_HTTP",
+        '{"listen": "x"}',
+    ): 'environment variable WARND_HTTP: http.listen: Found "x"; it should be "HOST:PORT".',
 }
 
 
@@ -227,6 +277,66 @@ VARIABLES = {
 def test_a_mistaken_variable_is_named(folder: Path, variable: tuple[str, str], problem: str) -> None:
     (told,) = refused(folder, '[node]\nname = "a"', **dict([variable]))
     assert told.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("table", "value"), [("WARND_SMS", "text"), ("WARND_SMS__SPOOL", "text"), ("WARND_SMS", '{"spool": "text"}')]
+)
+def test_a_variable_inside_the_value_of_another_is_not_overlooked(folder: Path, table: str, value: str) -> None:
+    (told,) = refused(folder, "", **{table: value, "WARND_SMS__SPOOL__DIR": "d"})
+    assert told.startswith("environment variable WARND_SMS__SPOOL__DIR: sms.spool.dir: ")
+    assert "is given as a value, not as a table" in told
+
+
+def test_the_drills_copy_of_a_wrong_value_is_not_told_again(folder: Path) -> None:
+    text = '[mqtt]\nsigning_key_file = "live.pem"\n[mqtt.drill]\nsigning_key_file = "drill.pem"\n'
+    (told,) = refused(folder, text, WARND_MQTT__PORT="many")
+    assert told.startswith("environment variable WARND_MQTT__PORT: mqtt.port: ")
+
+
+STEPS = (
+    "NODE",
+    "NAME",
+    "JURISDICTION",
+    "SMS",
+    "SPOOL",
+    "DIR",
+    "MQTT",
+    "DRILL",
+    "PORT",
+    "INTAKE",
+    "LEVELS",
+    "*",
+    "FOO",
+    "",
+)
+VALUES = (
+    "{",
+    "{}",
+    "[",
+    '{"dir": "a"}',
+    '{"spool": {"dir": "a"}}',
+    '{"drill": {"port": 1}}',
+    '{"a": "b"}',
+    "null",
+    "1",
+)
+
+
+@given(
+    env=st.dictionaries(
+        st.lists(st.sampled_from(STEPS), min_size=1, max_size=4).map(lambda steps: "WARND_" + "__".join(steps)),
+        st.one_of(st.text(max_size=8), st.sampled_from(VALUES)),
+        max_size=4,
+    )
+)
+@hypothesis_settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_variables_say_they_are_taken_or_named(folder: Path, env: dict[str, str]) -> None:
+    try:
+        loaded(folder, '[node]\nname = "a"\n[sms]\nspool.dir = "s"\n', **env)
+    except SettingsError as error:
+        places = {problem.place for problem in error.problems}
+        assert places <= {f"environment variable {name}" for name in env}
 
 
 def test_variables_of_the_commands_are_no_settings(folder: Path) -> None:

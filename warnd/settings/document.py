@@ -23,23 +23,30 @@ class Document:
 
     Attributes:
         path: The file; None = no file, all values came from elsewhere.
+        values: What stands in the file.
+        lines: Where it stands there.
         variables: Paths whose value an environment variable gave, with the variable's name.
+        overlay: What the variables gave.
     """
 
     path: Path | None
     values: Mapping[str, Any]
     lines: Mapping[toml_lines.Path, int]
     variables: Mapping[toml_lines.Path, str] = field(default_factory=dict)
+    overlay: Mapping[str, Any] = field(default_factory=dict)
 
     def place(self, path: toml_lines.Path) -> str:
         """Say where `path` stands: "FILE:LINE", "FILE", or the environment variable that gave it."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.variables:
                 return f"environment variable {self.variables[path[:end]]}"
-        if self.path is None:
-            return "settings"
-        line = toml_lines.line_of(self.lines, path)
-        return f"{self.path}:{line}" if line else str(self.path)
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return f"{self.path}:{self.lines[path[:end]]}"
+            beneath = next((name for given, name in self.variables.items() if given[:end] == path[:end]), None)
+            if beneath:
+                return f"environment variable {beneath}"
+        return str(self.path or "settings")
 
     def problem(self, path: toml_lines.Path, cause: str, fix: str) -> Problem:
         """Make a problem of the value at `path`."""
@@ -55,13 +62,7 @@ class Document:
 
     def _gives(self, path: toml_lines.Path) -> bool:
         """Say whether `path` was written here; a wrong value that was passed on from another key is reported there."""
-        inside: Any = self.values
-        for step in path:
-            try:
-                inside = inside[step]
-            except (KeyError, IndexError, TypeError):
-                return False
-        return True
+        return _reaches(self.values, path) or _reaches(self.overlay, path)
 
 
 def read_toml(path: Path) -> Document:
@@ -94,6 +95,15 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError([Problem(f"{path}:{line}", "", "This is not UTF-8 text.", "Save it as UTF-8.")]) from error
+
+
+def _reaches(inside: Any, path: toml_lines.Path) -> bool:
+    for step in path:
+        try:
+            inside = inside[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
 
 
 def _path(loc: toml_lines.Path) -> toml_lines.Path:

@@ -51,7 +51,7 @@ def _expected(error: ErrorDetails) -> str:
             return "a table is expected here"
         case "tuple_type" | "list_type":
             return "a list is expected here"
-        case "too_short":
+        case "too_short" | "string_too_short":
             return "it should not be empty"
         case _:
             return error["msg"].replace("Input should", "it should").split(", unable")[0]

@@ -1,23 +1,43 @@
 """The kinds of values that settings, plans and authority are made of, with errors that say what to write.
 
-Relative paths are joined to the folder given in pydantic's validation context (`{"folder": Path}`).
+Relative paths are joined to the folder that `relative_to` names while values are read.
 """
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from warnd.model.level import Level
 from warnd.settings.explain import UnfitError
 
 _SECRET_MAX_BYTES = 4096
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as far as a name of a template needs it.
+# Not pydantic's validation context: BaseSettings validates in its constructor, which hands none on.
+_folder_here: ContextVar[Path] = ContextVar("folder", default=Path())
+
+
+@contextmanager
+def relative_to(folder: Path) -> Iterator[None]:
+    """Let relative paths that are read within start at `folder`; elsewhere they start at the working directory."""
+    token = _folder_here.set(folder)
+    try:
+        yield
+    finally:
+        _folder_here.reset(token)
+
+
+def joined(path: str) -> Path:
+    """Return `path` from the folder at which relative paths start now."""
+    return _folder_here.get() / path
 
 
 class Table(BaseModel):
@@ -61,10 +81,10 @@ def _not_bool(value: Any) -> Any:
     return value
 
 
-def _joined(value: Any, info: ValidationInfo) -> Any:
+def _path(value: Any) -> Any:
     if value == "":
         raise UnfitError("The path is empty.", "Write a path, or take the key out.")
-    return (info.context or {}).get("folder", Path()) / value if isinstance(value, str) else value
+    return joined(value) if isinstance(value, str) else value
 
 
 def _found(path: Path) -> Path:
@@ -83,8 +103,8 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _secret(value: Any, info: ValidationInfo) -> Any:
-    path = _joined(value, info)
+def _secret(value: Any) -> Any:
+    path = _path(value)
     if not isinstance(path, Path):
         return path
     try:
@@ -159,7 +179,7 @@ Count = Annotated[Whole, Field(ge=1, le=10_000)]
 Seconds = Annotated[Whole, Field(ge=1, le=31_536_000)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Rate = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=1_000_000, allow_inf_nan=False)]
-PathName = Annotated[Path, BeforeValidator(_joined)]
+PathName = Annotated[Path, BeforeValidator(_path)]
 ExistingFile = Annotated[PathName, AfterValidator(_found)]
 ExistingFolder = Annotated[PathName, AfterValidator(_folder)]
 SecretText = BeforeValidator(_secret)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from warnd.settings.document import Document, read_toml
-from warnd.settings.environment import overlay
+from warnd.settings.environment import Environment, contradictions, variables
 from warnd.settings.problem import SettingsError
 from warnd.settings.shape import Settings
 
@@ -36,10 +36,12 @@ def load(config: Path | None, env: Mapping[str, str]) -> Settings:
     """
     path = find(config, env)
     document = read_toml(path) if path else Document(path=None, values={}, lines={})
-    values, variables = overlay(document.values, env)
-    document = replace(document, values=values, variables=variables)
+    document = replace(document, variables=variables(env))
+    if problems := list(contradictions(document, env)):
+        raise SettingsError(problems)
     folder = path.parent.absolute() if path else Path.cwd()
     try:
-        return Settings.model_validate(values, context={"folder": folder})
+        return Settings(document=document, env=env, folder=folder)
     except ValidationError as error:
+        document = replace(document, overlay=Environment(Settings, env)())
         raise SettingsError(document.problems(error, shape=Settings)) from error

@@ -4,15 +4,20 @@ Each description is a noun phrase that completes "Write …": errors and the ope
 Where a section is None, its channel is off. Paths are joined and secrets read by the time a value stands here.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from warnd.model.level import Level
 from warnd.resources import shipped
+from warnd.settings.document import Document
+from warnd.settings.environment import PREFIX, SEPARATOR, Environment
 from warnd.settings.explain import UnfitError
+from warnd.settings.file import SettingsFile
 from warnd.settings.kinds import (
     Count,
     Endpoint,
@@ -31,6 +36,8 @@ from warnd.settings.kinds import (
     Timezone,
     WebAddress,
     Whole,
+    joined,
+    relative_to,
 )
 
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]  # CAP 1.2 §3.2.2.
@@ -63,7 +70,7 @@ class Store(Table):
 
     @field_validator("url")
     @classmethod
-    def _known_store(cls, url: str, info: ValidationInfo) -> str:
+    def _known_store(cls, url: str) -> str:
         if url.startswith(("postgresql://", "postgres://", "postgresql+")):
             raise UnfitError("PostgreSQL comes with a later version.", f'Write "{_SQLITE}PATH" for now.')
         name = url.removeprefix(_SQLITE)
@@ -71,8 +78,7 @@ class Store(Table):
             raise UnfitError(
                 f'"{url}" names no SQLite file.', f'Write "{_SQLITE}PATH"; an absolute PATH begins with "/".'
             )
-        folder: Path = (info.context or {}).get("folder", Path())
-        return f"{_SQLITE}{(folder / name).resolve()}"
+        return f"{_SQLITE}{joined(name).resolve()}"
 
 
 class Http(Table):
@@ -93,12 +99,16 @@ class Intake(Table):
 
     Attributes:
         levels: CAP sender, or "*" for all others -> CAP severity -> level.
+        sender_names: CAP sender -> the name people know it by, said where a warning has no senderName.
     """
 
     watch_dir: PathName | None = Field(default=None, description="a folder into which approved CAP files are put")
     level_names: Names = Field(default=(), description="names of the CAP parameters or event codes that carry a level")
     levels: dict[Name, dict[Severity, LevelWord]] = Field(
         default={}, description='a level word for a CAP severity, as in Extreme = "red", under a sender or "*"'
+    )
+    sender_names: dict[Name, Name] = Field(
+        default={}, description='the name people know a sender by, as in "flood@county.example" = "County Flood Office"'
     )
     future_tolerance_s: Whole = Field(
         default=300,
@@ -127,8 +137,8 @@ class Sms(Table):
         default=None, description="the sender's name without brackets; the texts get 【 and 】 round it"
     )
     spool: Spool = Field(description="a table [sms.spool] with dir")
-    rate_per_s: Rate = Field(default=50, description="SMS segments per second, above 0")
-    concurrency: Count = Field(default=10, description="how many texts may be under way at once, 1 to 10000")
+    rate_per_s: Rate = Field(default=500, description="SMS segments per second, above 0")
+    concurrency: Count = Field(default=200, description="how many texts may be under way at once, 1 to 10000")
 
     @field_validator("signature")
     @classmethod
@@ -157,7 +167,7 @@ class MqttLink(Table):
     )
     client_id: Name = Field(default="warnd", description="the MQTT client id, one for each daemon and link")
     signing_key_file: ExistingFile = Field(description="a file with an unencrypted PEM PKCS#8 Ed25519 private key")
-    rate_per_s: Rate = Field(default=200, description="publishes per second, above 0")
+    rate_per_s: Rate = Field(default=500, description="publishes per second, above 0")
     concurrency: Count = Field(default=50, description="how many publishes may be unconfirmed at once, 1 to 10000")
     timeout_s: Rate = Field(default=10, le=300, description="seconds in which the broker must answer, up to 300")
 
@@ -221,8 +231,10 @@ class Log(Table):
     format: Literal["json", "console"] = Field(default="json", description='"json" or "console"')
 
 
-class Settings(Table):
+class Settings(BaseSettings):
     """Everything that `warnd serve` is told."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter=SEPARATOR)
 
     node: Node = Node()
     store: Store = Field(default_factory=dict, validate_default=True)
@@ -237,3 +249,31 @@ class Settings(Table):
         default=shipped("config") / "authority.toml", description="a file that says who may change whose"
     )
     templates_dir: ExistingFolder = Field(default=shipped("templates"), description="a folder of templates")
+
+    def __init__(self, *, document: Document, env: Mapping[str, str], folder: Path) -> None:
+        """Read the settings from a file and, over it, an environment.
+
+        Args:
+            document: The file.
+            env: The environment.
+            folder: Where relative paths start.
+
+        Raises:
+            ValidationError: A value does not fit.
+        """
+        with relative_to(folder):
+            super().__init__(document=document, env=env)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the strongest first: what the constructor was handed, and nothing else."""
+        del env_settings, dotenv_settings, file_secret_settings  # These read the process, not what was handed over.
+        given = init_settings()
+        return Environment(settings_cls, given["env"]), SettingsFile(settings_cls, given["document"])
