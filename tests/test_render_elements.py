@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.flood import ALERT, EN, ZH, flood, said, templates
 from warnd.model.cap import Area, Info
 from warnd.model.reason import Verdict
-from warnd.render import facts
+from warnd.render import MessageFacts, facts
 
 
 def named(*infos: Info) -> list[str]:
@@ -103,3 +103,11 @@ def test_the_life_of_several_infos_is_from_the_first_start_to_the_last_end() -> 
     later = replace(ZH, onset=ZH.expires, expires=ZH.expires.replace(hour=20))
     message = facts(replace(ALERT, infos=(ZH, later)), level=None)
     assert (message.starts_at, message.ends_at) == (ZH.onset, later.expires)
+
+
+@pytest.mark.parametrize("message", [flood(replace(ZH, expires=None)), said(replace(ALERT, unzoned=("sent",)))])
+def test_what_is_never_released_is_never_rendered(message: MessageFacts) -> None:
+    with pytest.raises(ValueError, match="cannot be rendered"):
+        templates().text("sms", "zh", message=message, kind="warning", drill=False)
+    with pytest.raises(ValueError, match="cannot be rendered"):
+        templates().speech(message, "warning", drill=False)

@@ -1,19 +1,21 @@
 """What text messages say, and what they may cost."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.flood import ALERT, CANCEL, EN, ZH, flood, said, templates
+from tests.fakes.flood import ALERT, CANCEL, EN, EXPIRES, SENT, ZH, flood, said, templates
 from warnd.channel import Text
 from warnd.model.cap import Area
 from warnd.model.level import Level
 from warnd.model.sms import segments, split
 from warnd.render import MessageFacts, Purpose, with_tail
+
+HOUR = timedelta(hours=1)
 
 
 def text(
@@ -43,7 +45,7 @@ def in_order(whole: str, *parts: str) -> None:
 def test_a_chinese_warning_says_everything_in_order() -> None:
     whole = text().text
     in_order(whole, "【清河预警】", "洪水红色预警", "柳河镇、石桥镇", "沿河群众立即转移到高处。")
-    in_order(whole, "清河县防汛办", "7月3日15:30发布", "7月3日15:30至21:00")
+    in_order(whole, "清河县防汛办", "7月3日15:30发布", "有效至21:00")
     assert "遇险请拨打119。" in whole
     assert "预计今晚20:00洪峰到达。" in whole
 
@@ -51,7 +53,7 @@ def test_a_chinese_warning_says_everything_in_order() -> None:
 def test_an_english_warning_says_everything_in_order() -> None:
     whole = text(lang="en", signature="").text
     in_order(whole, "RED Flood warning", "Liuhe and Shiqiao", "Move to high ground now.")
-    in_order(whole, "Qinghe Flood Office", "issued 3 Jul 15:30", "3 Jul 15:30 to 21:00")
+    in_order(whole, "Qinghe Flood Office", "issued 3 Jul 15:30", "valid until 21:00")
     assert "In danger call 119." in whole
 
 
@@ -187,13 +189,23 @@ def test_the_areas_of_infos_that_repeat_a_language_are_all_named() -> None:
     )
 
 
-def test_a_window_over_midnight_names_both_days() -> None:
-    ends = datetime(2026, 7, 4, 1, 0, tzinfo=UTC)
-    assert "7月3日15:30至7月4日09:00" in text(flood(replace(ZH, expires=ends))).text
-
-
-def test_a_missing_onset_is_the_time_of_issue() -> None:
-    assert "7月3日15:30至21:00" in text(flood(replace(ZH, onset=None, effective=None))).text
+@pytest.mark.parametrize(
+    ("onset", "expires", "zh", "en"),
+    [
+        (SENT, EXPIRES, "有效至21:00。", "valid until 21:00."),
+        (None, EXPIRES, "有效至21:00。", "valid until 21:00."),
+        (SENT - HOUR, EXPIRES, "有效至21:00。", "valid until 21:00."),
+        (SENT, EXPIRES + 12 * HOUR, "有效至7月4日09:00。", "valid until 4 Jul 09:00."),
+        (SENT + HOUR, EXPIRES, "有效期7月3日16:30至21:00。", "valid 3 Jul 16:30 to 21:00."),
+        (SENT + HOUR, EXPIRES + 12 * HOUR, "有效期7月3日16:30至7月4日09:00。", "valid 3 Jul 16:30 to 4 Jul 09:00."),
+    ],
+)
+def test_the_window_says_its_end_and_a_start_that_is_still_to_come(
+    onset: datetime | None, expires: datetime, zh: str, en: str
+) -> None:
+    message = flood(*(replace(each, onset=onset, effective=None, expires=expires) for each in (ZH, EN)))
+    assert zh in text(message).text
+    assert en in text(message, "en").text
 
 
 CANCELS: dict[Literal["lift", "retract"] | None, dict[str, str]] = {

@@ -70,10 +70,10 @@ class Templates:
 
         Raises:
             KeyError: `channel` carries no written texts.
-            ValueError: The message's time of issue is unknown.
+            ValueError: The time of issue is unknown, or a warning does not say when it ends.
         """
         fit = {"sms": short}[channel]
-        w = words(message, lang=self._spoken(message, lang), timezone=self._timezone, drill=drill)
+        w = words(message, purpose=kind, lang=self._spoken(message, lang), timezone=self._timezone, drill=drill)
         ours = marks(w.lang)
         before = ours.before(signature=self._signature, drill=drill, repeated=repeated)
         text = fit(self._pieces, w, purpose=kind, before=before, marks=ours)
@@ -86,13 +86,13 @@ class Templates:
         At least one: a message without any of them is said in the node's first language.
 
         Raises:
-            ValueError: The message's time of issue is unknown.
+            ValueError: The time of issue is unknown, or a warning does not say when it ends.
         """
         used = self.languages(message) or self._languages[:1]
         return tuple(self._aloud(message, kind, lang=lang, drill=drill, languages=len(used)) for lang in used)
 
     def _aloud(self, message: MessageFacts, kind: Purpose, *, lang: str, drill: bool, languages: int) -> Text:
-        w = words(message, lang=lang, timezone=self._timezone, drill=drill)
+        w = words(message, purpose=kind, lang=lang, timezone=self._timezone, drill=drill)
         text = aloud(self._pieces, w, purpose=kind, marks=marks(lang), drill=drill, languages=languages)
         return Text(lang=lang, text=text)
 

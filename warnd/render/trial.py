@@ -72,4 +72,4 @@ def _samples(lang: str, timezone: ZoneInfo) -> Iterator[Words]:
             cancel=cancel,
             wordings=(wording,),
         )
-        yield words(message, lang=lang, timezone=timezone, drill=False)
+        yield words(message, purpose="warning", lang=lang, timezone=timezone, drill=False)

@@ -42,15 +42,17 @@ class Words:
 _NOTHING = Wording(lang="", info=0, source="", event="", area="", description="", instruction="")
 
 
-def words(message: MessageFacts, *, lang: str, timezone: ZoneInfo, drill: bool) -> Words:
+def words(message: MessageFacts, *, purpose: Purpose, lang: str, timezone: ZoneInfo, drill: bool) -> Words:
     """Return what is said in `lang`; a Cancel without any words in it still has a level and times.
 
     Raises:
-        ValueError: The message has no time of issue; no such warning is ever released.
+        ValueError: The message has no time of issue, or a warning no end; neither is ever released.
     """
     wording = message.wording(lang) or _NOTHING
     if message.issued_at is None:
         raise ValueError("A message whose time of issue is unknown cannot be rendered")
+    if purpose == "warning" and message.ends_at is None:
+        raise ValueError("A warning that does not say when it ends cannot be rendered")
     free = without_denial if drill else str
     level = message.level
     return Words(
