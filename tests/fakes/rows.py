@@ -210,3 +210,7 @@ class Rows:
         return self.insert(
             schema.event, seq=seq, kind=kind, message_id=message_id, data=json.dumps(data or {}), **values
         )
+
+    def spoil(self, table: str, **values: Any) -> None:
+        """Overwrite columns of every row of a table."""
+        self._conn.execute(schema.metadata.tables[table].update().values(**values))
