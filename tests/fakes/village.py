@@ -10,6 +10,7 @@ from pathlib import Path
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY, NOW, TERMINAL, TERMINAL_KEY, TRUST, VILLAGE
 from tests.fakes.manual_clock import ManualClock, settle
@@ -154,8 +155,9 @@ def topic_of(command: Command) -> str:
 def full_disk() -> Iterator[None]:
     """Let every write to a file fail, as on a full disk."""
     soft, hard = getrlimit(RLIMIT_FSIZE)
-    setrlimit(RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        setrlimit(RLIMIT_FSIZE, (soft, hard))
+    with capture_logs():  # The test's own output is a file, too.
+        setrlimit(RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            setrlimit(RLIMIT_FSIZE, (soft, hard))

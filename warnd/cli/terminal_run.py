@@ -1,10 +1,11 @@
 """Composes one terminal from what was given on the command line, and runs it until it is told to end."""
 
 import asyncio
+import os
 import random
 import shutil
 import signal
-import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from warnd.terminal.output import Nowhere, SoundCard, amplifier_in
 from warnd.terminal.recordings import Recordings
 from warnd.terminal.voice import Espeak, silent_voice
 
+_STDERR: Final = 2
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 _log = structlog.get_logger(__name__)
@@ -166,5 +168,19 @@ def _log_to_stderr() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Stderr,
     )
+
+
+class _Stderr:
+    """Standard error, which may be a file on a full disk: a line that cannot be written is lost, the terminal is not."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        """Write one line, if it can be written."""
+        with suppress(OSError):
+            os.write(_STDERR, f"{line}\n".encode("utf-8", "backslashreplace"))
+
+    debug = info = warning = error = critical = msg

@@ -104,20 +104,24 @@ def _fetch(address: SplitResult, clock: Clock) -> bytes:
     connection = maker(address.hostname or "", address.port, timeout=FETCH_TIMEOUT_S / 2)
     try:
         connection.request("GET", f"{address.path or '/'}{'?' if address.query else ''}{address.query}")
-        answer = connection.getresponse()
-        if answer.status != http.client.OK:
-            raise RecordingError(Why.AUDIO_FETCH, f"{address.hostname} answered {answer.status}")
-        found = bytearray()
-        while chunk := answer.read1(_CHUNK):
-            found += chunk
-            if len(found) > AUDIO_MAX_BYTES:
-                raise RecordingError(Why.AUDIO_FETCH, f"more than {AUDIO_MAX_BYTES} bytes")
-            if clock.monotonic() > deadline:
-                raise RecordingError(Why.AUDIO_FETCH, f"took longer than {FETCH_TIMEOUT_S:.0f} s")
-        if answer.length:
-            raise RecordingError(Why.AUDIO_FETCH, f"{address.hostname} sent {answer.length} bytes too few")
-        return bytes(found)
+        with connection.getresponse() as answer:
+            return _body(answer, f"{address.hostname}", clock=clock, deadline=deadline)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise RecordingError(Why.AUDIO_FETCH, f"{address.hostname}: {error}") from error
     finally:
         connection.close()
+
+
+def _body(answer: http.client.HTTPResponse, host: str, *, clock: Clock, deadline: float) -> bytes:
+    if answer.status != http.client.OK:
+        raise RecordingError(Why.AUDIO_FETCH, f"{host} answered {answer.status}")
+    found = bytearray()
+    while chunk := answer.read1(_CHUNK):
+        found += chunk
+        if len(found) > AUDIO_MAX_BYTES:
+            raise RecordingError(Why.AUDIO_FETCH, f"{host} sent more than {AUDIO_MAX_BYTES} bytes")
+        if clock.monotonic() > deadline:
+            raise RecordingError(Why.AUDIO_FETCH, f"{host} took longer than {FETCH_TIMEOUT_S:.0f} s")
+    if answer.length:
+        raise RecordingError(Why.AUDIO_FETCH, f"{host} sent {answer.length} bytes too few")
+    return bytes(found)
