@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tests.fakes.centre import CAP_TYPE, EN, FLOOD, ZH, Centre, after, centre, flood
 from tests.fakes.clock import START
+from tests.fakes.web_centre import CAP_TYPE, EN, FLOOD, ZH, Centre, after, centre, flood
 from warnd.model import cap
 
 PROBLEM = "application/problem+json"
