@@ -167,6 +167,7 @@ class Daemon:
             channels=tuple(self.channels.values()),
             problems=self.problems,
             site=settings.web.site,
+            sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
         )
 
