@@ -123,7 +123,8 @@ class Reader:
     def _more(
         self, alert: cap.Alert, level: Level | None, *, plan: Plan | None, targets: Targets
     ) -> tuple[Reason, ...]:
-        more = [*self._policy.elements(alert, level), *_area_reasons(targets)]
+        # An unknown level is held by a rule of its own and must not be refused as a missing element too.
+        more = [*self._policy.elements(alert, level or Level.BLUE), *_area_reasons(targets)]
         if level is not None and plan is None:
             more.append(findings.no_plan(level.word, alert.status))
         if alert.status in {"Exercise", "Test"} and not self._policy.drills:
