@@ -84,13 +84,13 @@ class Register:
     def seen(self) -> list[tuple[Any, ...]]:
         """Return what readers see of regions and recipients now, without numbers and revisions."""
         with self.reading() as conn:
-            return sorted((tuple(row) for each in (_REGIONS, _RECIPIENTS) for row in conn.execute(text(_REV + each))), key=repr)
+            return sorted(
+                (tuple(row) for each in (_REGIONS, _RECIPIENTS) for row in conn.execute(text(_REV + each))), key=repr
+            )
 
 
 _REV = "WITH rev(no) AS (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'directory_rev'), 0)) "
-_REGIONS = (
-    "SELECT code, name, names, tier, parent, path, lat, lon, population, shape FROM region r, rev WHERE r.from_rev <= rev.no"
-)
+_REGIONS = "SELECT code, name, names, tier, parent, path, lat, lon, population, shape FROM region r, rev WHERE r.from_rev <= rev.no"
 _RECIPIENTS = (
     "SELECT c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key, (SELECT group_concat(seat) FROM "
     "(SELECT role || '@' || region AS seat FROM seat s WHERE s.version_no = v.no ORDER BY role, region)) "

@@ -133,6 +133,7 @@ class _Text:
         """Yield (line, value) of an array's items."""
         self.expect("[")
         for _ in self._parts("]"):
+            self._peek()  # The line is where the item begins, behind the space.
             line = self.line()
             yield line, self.value()
 

@@ -101,6 +101,8 @@ class Tree:
         return child_path(above.path, code)
 
     def _parent_fault(self, code: str, tier: str, parent: str) -> tuple[str, str, str] | None:
+        if parent in self._doubted:
+            return None
         above = self._nodes.get(parent)
         if above is None:
             return (
