@@ -32,6 +32,7 @@ from warnd.intake.forecast import Forecaster
 from warnd.intake.reading import Policy, Reader
 from warnd.ledger import directory, node, publications
 from warnd.ledger.planning import Means, Pace
+from warnd.ledger.priority import lane
 from warnd.ledger.store import DaemonLock, Ledger, open_ledger, upgrade
 from warnd.ledger.values import to_ms
 from warnd.model import cap
@@ -175,7 +176,7 @@ class Daemon:
         """Return two lanes for each channel: one for the real thing, one for drills, so that neither waits for the other."""
         return [
             Lane(
-                publications.lane(name, drill=drill),
+                lane(name, drill=drill),
                 channel,
                 ledger=self.ledger,
                 clock=self.clock,
@@ -290,7 +291,9 @@ def _node(settings: Settings) -> Node:
 
 
 def _severities(settings: Settings) -> dict[str, dict[str, Level]]:
-    return {sender: {str(name): level for name, level in table.items()} for sender, table in settings.intake.levels.items()}
+    return {
+        sender: {str(name): level for name, level in table.items()} for sender, table in settings.intake.levels.items()
+    }
 
 
 def _limits(settings: Settings, channel: str) -> LaneLimits:

@@ -18,9 +18,10 @@ from warnd.model import cap
 from warnd.model.hours import quiet_for_s
 from warnd.model.level import Level
 from warnd.model.plan import Plan
-from warnd.render import MessageFacts, Purpose, Templates, facts, with_tail
+from warnd.render import MessageFacts, Purpose, Templates, clip, facts, with_tail
 
 _START_WITHIN_S = 1.5  # After a claim; keeps every network call within the two seconds that a cancel allows.
+_BRIEF = 200  # Characters.
 _KEEP = 64  # Messages whose texts are kept ready.
 
 
@@ -130,6 +131,11 @@ def _english(name: str, names: str) -> str:
     return translated
 
 
+def _brief(value: str) -> str:
+    """Return a label for displays and logs, short enough that a signed command keeps its room for the speech (DESIGN §9: 16 KiB)."""
+    return clip(value, limit=_BRIEF, measure=len, mark="…")
+
+
 def _message(story: Story, alert: cap.Alert, said: MessageFacts, *, level: Level | None) -> Message:
     row = story.message
     plan = Plan.from_dict(json.loads(row.plan))
@@ -142,9 +148,9 @@ def _message(story: Story, alert: cap.Alert, said: MessageFacts, *, level: Level
         drill=bool(row.drill),
         status=story.warning.status,
         level=level,
-        event=story.warning.event or (first.event if first else ""),
-        headline=story.warning.headline or (first.event if first else ""),
-        area=first.area if first else "",
+        event=_brief(story.warning.event or (first.event if first else "")),
+        headline=_brief(story.warning.headline or (first.event if first else "")),
+        area=_brief(first.area if first else ""),
         issued_at=from_ms(story.warning.sent),
         expires_at=from_ms(row.expires_at),
         verb="stop" if row.kind == "cancel" else "play",

@@ -40,13 +40,17 @@ def move(conn: Connection, moves: Iterable[tuple[Cell | None, Cell | None]]) -> 
 
 
 def add_planned(conn: Connection, *, message_no: int, after: int) -> None:
-    """Count the deliveries of a message whose number is above `after`: those that a planning chunk has just made."""
+    """Count the deliveries of a message whose number is above `after`: those that a planning chunk has just made.
+
+    Here and wherever else a chunk's rows are named so, `+message_no` keeps SQLite from walking the whole message by its
+    index instead of the few new rows at the table's end.
+    """
     for region in ("region", "''"):
         conn.execute(
             text(
                 "INSERT INTO counter (message_no, region, evidence, state, n) "
                 f"SELECT message_no, {region} AS place, evidence, state, count(*) FROM delivery "
-                "WHERE no > :after AND message_no = :message_no GROUP BY place, evidence, state "
+                "WHERE no > :after AND +message_no = :message_no GROUP BY message_no, place, evidence, state "
                 "ON CONFLICT (message_no, region, evidence, state) DO UPDATE SET n = counter.n + excluded.n"
             ),
             {"message_no": message_no, "after": after},

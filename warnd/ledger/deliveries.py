@@ -81,7 +81,7 @@ def close_pathless(conn: Connection, *, message_no: int, after: int) -> None:
     """Mark just-planned deliveries that no channel can carry; they are not counted yet, so no counter moves."""
     conn.execute(
         text(
-            "UPDATE delivery SET state = 'exhausted' WHERE no > :after AND message_no = :no AND state = 'open' "
+            "UPDATE delivery SET state = 'exhausted' WHERE no > :after AND +message_no = :no AND state = 'open' "
             "AND NOT EXISTS (SELECT 1 FROM leg WHERE leg.delivery_no = delivery.no)"
         ),
         {"no": message_no, "after": after},
@@ -92,7 +92,7 @@ def settle_planned(conn: Connection, *, message_no: int, after: int, now_ms: int
     """Mark just-planned deliveries that an earlier publication already satisfies; not counted yet."""
     conn.execute(
         text(
-            "UPDATE delivery SET state = 'satisfied', satisfied_at = :now WHERE no > :after AND message_no = :no "
+            "UPDATE delivery SET state = 'satisfied', satisfied_at = :now WHERE no > :after AND +message_no = :no "
             "AND evidence >= proof"
         ),
         {"no": message_no, "after": after, "now": now_ms},

@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger.priority import of_audience, priority
-from warnd.ledger.publications import lane
+from warnd.ledger.priority import lane, of_audience, priority
 from warnd.model.plan import Plan
 
 # Where in the directory each channel finds its address; a channel that is not named here uses the recipient's phone.
@@ -44,7 +43,7 @@ def plan(
                 "CASE WHEN :parallel = 1 OR NOT EXISTS (SELECT 1 FROM leg e WHERE e.delivery_no = d.no) THEN 'due' ELSE 'standby' END, "
                 ":due_at, 0, 0, 0, :tries, :wait_ms, 0, 0 "
                 "FROM delivery d JOIN recipient_version v ON v.no = d.version_no JOIN recipient r ON r.no = d.recipient_no "
-                f"WHERE d.no > :after AND d.message_no = :no AND {address} IS NOT NULL ORDER BY d.no {_ONCE}"
+                f"WHERE d.no > :after AND +d.message_no = :no AND {address} IS NOT NULL ORDER BY d.no {_ONCE}"
             ),
             {
                 "no": message.no,
@@ -79,7 +78,7 @@ def carry(
             "CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 "
             "FROM delivery d JOIN delivery was ON was.message_no = :old AND was.recipient_no = d.recipient_no "
             "JOIN leg o ON o.delivery_no = was.no "
-            "WHERE d.no > :after AND d.message_no = :no AND (o.attempts > 0 OR o.channel = 'mqtt') "
+            "WHERE d.no > :after AND +d.message_no = :no AND (o.attempts > 0 OR o.channel = 'mqtt') "
             f"AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}"
         ),
         {

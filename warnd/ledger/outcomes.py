@@ -129,7 +129,7 @@ def _wait_for_proof(conn: Connection, accepted: Sequence[tuple[Tried, Row[Any]]]
         )
     for _, row in accepted:
         if row.publication_no is not None:
-            publications.cover(conn, publication_no=row.publication_no)
+            publications.cover(conn, publication_no=row.publication_no, stamp=stamp)
 
 
 def _after_acceptance(row: Row[Any]) -> str:

@@ -185,14 +185,14 @@ def _households(conn: Connection, values: dict[str, Any], *, cursor: dict[str, A
     """Plan the next households: first those of the target regions, then those whose own point lies in the area."""
     if "point" in cursor:
         return _households_by_point(conn, values, after=cursor["point"], limit=limit)
-    place = {**values, "t": cursor.get("t", 0), "r": cursor.get("r", 0), "limit": limit}
+    place = {**values, "target": cursor.get("target", 0), "recipient": cursor.get("recipient", 0), "limit": limit}
     walk = (
         "FROM target t JOIN recipient_version v ON v.region = t.code AND v.kind = 'household' "
-        "WHERE t.message_no = :no AND t.ancestor = 0 AND t.no >= :t AND (t.no > :t OR v.recipient_no > :r) "
+        "WHERE t.message_no = :no AND t.ancestor = 0 AND t.no >= :target AND (t.no > :target OR v.recipient_no > :recipient) "
         f"AND {_VISIBLE} "
     )
     end = conn.execute(
-        text(f"SELECT t.no AS t, v.recipient_no AS r {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),
+        text(f"SELECT t.no AS target_no, v.recipient_no AS recipient_no {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),
         {**place, "skip": limit - 1},
     ).one_or_none()
     conn.execute(
@@ -202,7 +202,7 @@ def _households(conn: Connection, values: dict[str, Any], *, cursor: dict[str, A
         ),
         place,
     )
-    return {"t": end.t, "r": end.r} if end is not None else {"point": 0}
+    return {"target": end.target_no, "recipient": end.recipient_no} if end is not None else {"point": 0}
 
 
 def _households_by_point(conn: Connection, values: dict[str, Any], *, after: int, limit: int) -> dict[str, Any]:

@@ -21,3 +21,8 @@ def all_of(urgency: int) -> list[int]:
 def of_audience(kind: str) -> int:
     """Return the kind of an audience as plans name it."""
     return {"seats": SEATS, "terminals": TERMINALS, "public": PUBLIC}[kind]
+
+
+def lane(channel: str, *, drill: bool) -> str:
+    """Return the lane of a channel's legs: drills have their own, so that practice never holds up the real thing."""
+    return f"{channel}:drill" if drill else channel

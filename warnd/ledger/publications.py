@@ -6,13 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger.counters import Cell, move
-from warnd.ledger.priority import SEATS, priority
+from warnd.ledger import deliveries
+from warnd.ledger.events import Stamp
+from warnd.ledger.priority import SEATS, lane, priority
 from warnd.ledger.values import dumps
 from warnd.model.evidence import Evidence
 from warnd.model.region import path_codes, subtree
 
 _SITE = "site"
+_GROUP = 5_000  # Below the most values that one statement takes.
 
 
 def plan(conn: Connection, *, message: Row[Any], channels: Collection[str]) -> None:
@@ -97,12 +99,7 @@ def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, 
     )
 
 
-def lane(channel: str, *, drill: bool) -> str:
-    """Return the lane of a channel's legs: drills have their own, so that practice never holds up the real thing."""
-    return f"{channel}:drill" if drill else channel
-
-
-def cover(conn: Connection, *, publication_no: int) -> None:
+def cover(conn: Connection, *, publication_no: int, stamp: Stamp) -> None:
     """Raise the deliveries that an accepted publication serves to accepted, as one set."""
     row = conn.execute(
         text(
@@ -111,8 +108,12 @@ def cover(conn: Connection, *, publication_no: int) -> None:
         ),
         {"no": publication_no},
     ).one()
-    if row.channel == "mqtt" and row.path is not None:
-        _raise_to_accepted(conn, message_no=row.message_no, path=row.path, regions=row.regions, after=0)
+    if row.channel != "mqtt" or row.path is None:
+        return
+    found = _covered(conn, message_no=row.message_no, path=row.path, regions=row.regions)
+    for start in range(0, len(found), _GROUP):
+        proofs = dict.fromkeys(found[start : start + _GROUP], Evidence.ACCEPTED)
+        deliveries.raise_evidence(conn, proofs, stamp=stamp)
 
 
 def cover_new(conn: Connection, *, message_no: int, after: int) -> None:
@@ -128,45 +129,46 @@ def cover_new(conn: Connection, *, message_no: int, after: int) -> None:
         {"no": message_no},
     )
     for row in list(accepted):
-        changed = _covered(conn, message_no=message_no, path=row.path, regions=row.regions, after=after)
-        if changed:
-            conn.execute(text("UPDATE delivery SET evidence = 1 WHERE no = :no"), [{"no": one.no} for one in changed])
+        found = _covered_among_new(conn, message_no=message_no, path=row.path, regions=row.regions, after=after)
+        if found:
+            conn.execute(text("UPDATE delivery SET evidence = 1 WHERE no = :no"), [{"no": no} for no in found])
 
 
-def _raise_to_accepted(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> None:
-    changed = _covered(conn, message_no=message_no, path=path, regions=regions, after=after)
-    if not changed:
-        return
-    conn.execute(
-        text("UPDATE delivery SET evidence = 1 WHERE no = :no AND evidence = 0"), [{"no": row.no} for row in changed]
-    )
-    accepted = int(Evidence.ACCEPTED)
-    move(
-        conn,
-        (
-            (Cell(message_no, row.region, 0, row.state), Cell(message_no, row.region, accepted, row.state))
-            for row in changed
-        ),
-    )
-
-
-def _covered(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> list[Row[Any]]:
-    """Return terminal deliveries without evidence whose terminal reads a topic at `path` and is meant by it."""
-    low, high = subtree(path)
+def _covered(conn: Connection, *, message_no: int, path: str, regions: str | None) -> list[int]:
+    """Return deliveries without evidence to terminals that read a topic at `path` and are meant by it."""
     rows = conn.execute(
         text(
-            "SELECT d.no, d.region, d.state, g.path FROM delivery d "
-            "JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
-            "JOIN region g ON g.code = d.region WHERE d.message_no = :no AND d.no > :after AND d.evidence = 0 "
+            "SELECT d.no, g.path FROM region g JOIN recipient_version v ON v.region = g.code AND v.kind = 'terminal' "
+            "JOIN delivery d ON d.message_no = :no AND d.recipient_no = v.recipient_no AND d.version_no = v.no "
+            "WHERE g.path >= :low AND g.path < :high AND d.evidence = 0 ORDER BY d.no"
+        ),
+        {"no": message_no, **_bounds(path)},
+    )
+    return [row.no for row in rows if _meant(row.path, regions)]
+
+
+def _covered_among_new(conn: Connection, *, message_no: int, path: str, regions: str | None, after: int) -> list[int]:
+    """Return the same among deliveries numbered above `after`, starting from them because they are few."""
+    rows = conn.execute(
+        text(
+            "SELECT d.no, g.path FROM delivery d JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
+            "JOIN region g ON g.code = d.region WHERE +d.message_no = :no AND d.no > :after AND d.evidence = 0 "
             "AND g.path >= :low AND g.path < :high ORDER BY d.no"
         ),
-        {"no": message_no, "after": after, "low": low, "high": high},
+        {"no": message_no, "after": after, **_bounds(path)},
     )
-    return [row for row in rows if regions is None or _meant(row.path, json.loads(regions))]
+    return [row.no for row in rows if _meant(row.path, regions)]
 
 
-def _meant(path: str, regions: list[str]) -> bool:
-    return not regions or bool(set(path_codes(path)) & set(regions))
+def _bounds(path: str) -> dict[str, str]:
+    low, high = subtree(path)
+    return {"low": low, "high": high}
+
+
+def _meant(path: str, regions: str | None) -> bool:
+    """Say whether a command with these regions (JSON; None = all, [] = a stop for all) speaks to a terminal at `path`."""
+    named = [] if regions is None else json.loads(regions)
+    return not named or bool(set(path_codes(path)) & set(named))
 
 
 def reopen(conn: Connection, *, channel: str, drill: bool, now_ms: int) -> int:

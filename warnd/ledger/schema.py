@@ -276,6 +276,9 @@ target = Table(
     UniqueConstraint("message_no", "code"),
 )
 Index(
+    "ix_target_order", target.c.message_no, target.c.no
+)  # Planning walks a message's regions in the order of their making.
+Index(
     "ix_target_unconfirmed",
     target.c.message_no,
     target.c.code,

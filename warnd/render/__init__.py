@@ -2,7 +2,8 @@
 
 from warnd.render.facts import MessageFacts, Wording, facts
 from warnd.render.marks import with_tail
+from warnd.render.phrases import clip
 from warnd.render.templates import Templates
 from warnd.render.words import Purpose
 
-__all__ = ["MessageFacts", "Purpose", "Templates", "Wording", "facts", "with_tail"]
+__all__ = ["MessageFacts", "Purpose", "Templates", "Wording", "clip", "facts", "with_tail"]
