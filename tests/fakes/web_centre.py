@@ -1,16 +1,18 @@
 """A whole warning centre in one process for tests of its web: the real daemon on an inline ledger, with a clock moved by hand."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
 from sqlalchemy import Connection
 
+from channels import Build
 from channels.web import build as build_web
 from tests.fakes.clock import START, HandClock
 from tests.fakes.rows import Rows
@@ -133,8 +135,13 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(folder: Path, *, more: str = "") -> AsyncIterator[Centre]:
-    """Build one with a small county and its own release token; `more` is put under its settings."""
+async def centre(
+    folder: Path, *, more: str = "", build: Mapping[str, Build] = MappingProxyType({"web": build_web})
+) -> AsyncIterator[Centre]:
+    """Build one with a small county and its own release token.
+
+    `more` is put under its settings; `build` makes its channels.
+    """
     (folder / "warnd.toml").write_text(_SETTINGS + more)
     settings = load(folder / "warnd.toml", {})
     ledger, clock = open_inline(), HandClock()
@@ -147,7 +154,7 @@ async def centre(folder: Path, *, more: str = "") -> AsyncIterator[Centre]:
         tag="tag",
         files=read_files(settings),
         public_url=PUBLIC_URL,
-        build={"web": build_web},
+        build=build,
     )
     built = Centre(daemon, ledger, clock)
     await built.rows(lambda rows: rows.county())

@@ -27,11 +27,16 @@ class Streams:
 
     Attributes:
         closing: True once the daemon stops; every stream then ends at its next look.
+        slow_s: How long a client may take for one chunk.
     """
 
-    def __init__(self, *, most: int, bell: Bell, clock: Clock) -> None:
+    def __init__(
+        self, *, most: int, bell: Bell, clock: Clock, heartbeat_s: float = HEARTBEAT_S, slow_s: float = SLOW_S
+    ) -> None:
         self.closing = False
         self.count = 0
+        self.slow_s = slow_s
+        self._heartbeat_s = heartbeat_s
         self._most = most
         self._bell = bell
         self._clock = clock
@@ -55,7 +60,7 @@ class Streams:
             if found:
                 yield found
                 await self._clock.sleep(PAUSE_S)
-            elif not await self._bell.wait(HEARTBEAT_S, since=rings):
+            elif not await self._bell.wait(self._heartbeat_s, since=rings):
                 yield b": still here\n\n"
 
 
@@ -89,7 +94,7 @@ class EventStream(Response):
         if scope["method"] != "HEAD":
             async for chunk in self._streams.follow(self._look):
                 try:
-                    async with asyncio.timeout(SLOW_S):
+                    async with asyncio.timeout(self._streams.slow_s):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 except TimeoutError:
                     return
