@@ -74,10 +74,9 @@ async def test_strangers_learn_only_which_part_has_a_problem(ailing: Centre) -> 
         assert (await proxied.get("/readyz")).json()["problems"] == ["deaf"]
 
 
-async def test_a_ledger_that_does_not_open_makes_it_unready_and_breaks_nothing_else(
-    built: Centre, tmp_path: Path
-) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'missing' / 'warnd.sqlite'}")
+async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: Centre, tmp_path: Path) -> None:
+    (tmp_path / "warnd.sqlite").write_bytes(b"this was a store once " * 1000)
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'warnd.sqlite'}")
     doors: Doors = built.daemon.app.state.doors
     app = create_app(
         ledger=ledger,
