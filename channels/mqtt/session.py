@@ -8,10 +8,10 @@ import asyncio
 import math
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -21,6 +21,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from channels.mqtt.ackorder import AckOrder
 from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX_S, LineOptions
+
+_T = TypeVar("_T")
 
 RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
 _WINDOW_OF_STANDARD = 65_535  # What a CONNACK without Receive Maximum allows (MQTT 5.0 §3.2.2.3.3).
@@ -106,6 +108,8 @@ class Session:
         self._flight: dict[int, tuple[Settle, asyncio.TimerHandle]] = {}
         self._acks = AckOrder()
         self._over: asyncio.Future[str] = self._loop.create_future()
+        self._in_thread = False
+        self._connect_blocking = client._client_connect  # noqa: SLF001 - see above
         self._attach()
 
     @property
@@ -141,7 +145,7 @@ class Session:
             ConnectError: The broker refused one, or did not answer in time.
         """
         try:
-            codes = await self._client.subscribe([(topic, 1) for topic in topics])
+            codes = await _heeding_cancellation(self._client.subscribe([(topic, 1) for topic in topics]))
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             raise ConnectError(f"the broker did not confirm the subscriptions ({error})") from error
         for topic, code in zip(topics, codes, strict=True):
@@ -157,8 +161,10 @@ class Session:
         if self._over.done():
             return
         self._over.set_result(cause)
-        # After what aiomqtt has put into the loop's queue for this socket, and before the loop writes to it again.
-        self._loop.call_soon(self._close)
+        self._paho.on_disconnect = None  # aiomqtt's own breaks on a connection whose making was cancelled.
+        if not self._in_thread:
+            # After what aiomqtt has put into the loop's queue for this socket, and before the loop writes to it again.
+            self._loop.call_soon(self._close)
         flight, self._flight = self._flight, {}
         for settle, timer in flight.values():
             timer.cancel()
@@ -174,6 +180,7 @@ class Session:
             self._learn(flags, properties)
             opened(client, userdata, flags, code, properties)
 
+        self._client._client_connect = self._connect  # type: ignore[method-assign]  # noqa: SLF001 - see `_connect`
         self._paho.on_connect = on_connect
         self._paho.on_publish = self._on_puback
         self._paho.on_message = self._on_message
@@ -238,9 +245,20 @@ class Session:
         for packet_id in packet_ids:
             self._paho.ack(packet_id, 1)
 
+    def _connect(self) -> None:
+        """Connect in aiomqtt's thread, which goes on after its caller was cancelled: what it opens must still be closed."""
+        self._in_thread = True
+        try:
+            self._connect_blocking()
+        finally:
+            self._loop.call_soon_threadsafe(self._thread_left)
+
+    def _thread_left(self) -> None:
+        self._in_thread = False
+        if self._over.done():
+            self._close()
+
     def _close(self) -> None:
-        # A thread may still be inside connect(); the socket that it opens after this must not stay open unowned.
-        self._paho.on_socket_open = lambda _client, _userdata, opened: opened.close()
         self._paho.on_socket_register_write = None  # So that paho writes DISCONNECT now, if the socket takes it.
         with suppress(OSError, ValueError):
             self._paho.disconnect()
@@ -253,12 +271,25 @@ class Session:
             ConnectError: The broker cannot be reached, refuses us, or lacks what the protocol needs.
         """
         try:
-            await self._client.__aenter__()
+            await _heeding_cancellation(self._client.__aenter__())
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             raise ConnectError(_cause(error)) from error
         if self._unfit:
             raise ConnectError(self._unfit)
         self._watch()  # Connecting may have replaced the future.
+
+
+async def _heeding_cancellation(call: Coroutine[Any, Any, _T]) -> _T:
+    """Await one of aiomqtt's calls, which wait by `asyncio.wait_for`.
+
+    In Python 3.11 that swallows a cancellation which comes together with the answer, so that the daemon would never end.
+    """
+    try:
+        return await call
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 @asynccontextmanager
