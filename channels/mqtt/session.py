@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import aiomqtt
@@ -216,7 +217,7 @@ class Session:
         if len(parcel.payload) + len(parcel.topic.encode()) + _HEADERS_BYTES > self._packet_max:
             settle(TooLarge(int(self._packet_max)))
             return
-        properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=parcel.expiry_s)
+        properties = _expiring(parcel.expiry_s)
         info = self._paho.publish(parcel.topic, parcel.payload, qos=1, retain=parcel.retain, properties=properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             settle(NotSent(paho.error_string(info.rc)))
@@ -331,6 +332,11 @@ def _properties(packet: int, **values: int) -> Properties:
     for name, value in values.items():
         setattr(properties, name, value)
     return properties
+
+
+@lru_cache(maxsize=256)  # Paho builds a large table for each; a wave of commands has one life.
+def _expiring(expiry_s: int) -> Properties:
+    return _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s)
 
 
 def _end_of(disconnected: asyncio.Future[None]) -> str:
