@@ -1,5 +1,7 @@
 """How the daemon fares, and who may know how exactly; the API's own documentation."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -136,3 +138,16 @@ async def test_the_documentation_names_every_endpoint_of_the_contract_and_needs_
     assert "https://" not in page
     for schema in ("WarningDocument", "Coverage", "DeliveryDocument", "TerminalDocument", "Preview"):
         assert f'id="{schema}"' in page
+
+
+async def test_the_openapi_document_refers_to_nothing_that_it_lacks_and_tells_errors_as_they_are(built: Centre) -> None:
+    async with built.visitor() as client:
+        text = (await client.get("/api/openapi.json")).text
+        assert text == (await client.get("/api/openapi.json")).text
+    document = json.loads(text)
+    refs = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert refs <= document["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in text
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            assert operation["responses"]["422"]["content"].keys() == {"application/problem+json"}, path

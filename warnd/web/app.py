@@ -22,7 +22,7 @@ from warnd.web.doors import Doors, Node
 from warnd.web.headers import SecurityHeaders
 from warnd.web.health import Metrics, healthz, readyz
 from warnd.web.pages import Pages
-from warnd.web.problems import Errors
+from warnd.web.problems import Errors, documented
 from warnd.web.site import Site
 from warnd.web.sse import Streams
 
@@ -97,6 +97,7 @@ def create_app(
     Errors(app, page=pages.error)
     app.include_router(warnings.router)
     app.include_router(terminals.router)
+    app.openapi = documented(app)  # type: ignore[method-assign] # FastAPI's own way to change the document
     app.router.routes.extend(
         [
             Route("/api/docs", Docs(app, folder).show),

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -21,6 +22,7 @@ class Docs:
         self._templates = Environment(
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
+        self._templates.filters["code"] = _code
         self._page: str | None = None
 
     async def show(self, _request: Request) -> Response:
@@ -34,6 +36,14 @@ class Docs:
                 schemas=[(name, list(_members(schema))) for name, schema in document["components"]["schemas"].items()],
             )
         return HTMLResponse(self._page)
+
+
+def _code(text: str) -> Markup:
+    """Return text with what stands between backticks as code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    )
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,11 @@ from warnd.web.site import Shown, Site
 from warnd.web.sse import EventStream, event
 from warnd.web.wording import CARD, PAGE, PageWarning, Room, Words, page_warning
 
-_STATIC = {"site.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+_STATIC = {
+    "site.css": "text/css; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 _UP_TO_DATE = "public, max-age=1, must-revalidate"
 _ONE_HOUR = "public, max-age=3600"
 _CARDS = 8  # Warnings on the front page with what to do; the next ones by name, so that the page stays under 20 KB.
@@ -84,7 +88,7 @@ class Pages:
         )
 
     async def static(self, request: Request) -> Response:
-        """Serve one of the two files that the pages use."""
+        """Serve one of the files that the pages use."""
         name = request.path_params["name"]
         if name not in self._static:
             return await self.error(request, 404)

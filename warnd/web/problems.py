@@ -1,22 +1,36 @@
 """Errors as problem details (RFC 9457): what, where, what to do. One shape for every refusal of the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from warnd.ledger.views import BadCursor, UnknownRegion
+from warnd.model.documents import ReasonDocument
 from warnd.model.reason import Reason, Verdict, shorten
 from warnd.model.submission import UnknownWarning, WrongState
 
 log = structlog.get_logger()
 
 API = "/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDocument:
+    """Why something was not done (RFC 9457): `detail` says what and what to do, `reasons` name each finding and its place."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reasons: list[ReasonDocument]
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -134,3 +148,45 @@ class Errors:
         return problem_response(
             Problem(500, "warnd failed to answer this. Nothing is known about what it did: look before you try again.")
         )
+
+
+_ANYWHERE = {
+    "401": "No valid token.",
+    "403": "The token may not do this.",
+    "404": "Nothing is here.",
+    "409": "The warning's state or content does not allow it.",
+    "422": "Something in it cannot be used.",
+}
+
+
+def documented(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Return the application's OpenAPI document with its errors as they truly are, which FastAPI cannot know."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = made()
+            schemas = document["components"]["schemas"]
+            schemas["ProblemDocument"] = TypeAdapter(ProblemDocument).json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+            schemas["ProblemDocument"].pop("$defs", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            for item in document["paths"].values():
+                for operation in item.values():
+                    _declare(operation["responses"])
+        return made()
+
+    return openapi
+
+
+_SCHEMAS = "#/components/schemas/"
+
+
+def _declare(responses: dict[str, Any]) -> None:
+    content = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}ProblemDocument"}}}
+    for status, description in _ANYWHERE.items():
+        told = responses.get(status, {}).get("description", description)
+        responses[status] = {"description": description if told == "Validation Error" else told, "content": content}
+    for status, response in responses.items():
+        if status >= "400":
+            response["content"] = content

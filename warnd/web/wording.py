@@ -117,10 +117,12 @@ def _info(alert: Alert, prefer: Sequence[str]) -> Info:
 
 
 def _title(shown: Shown, info: Info, lang: str, words: Words) -> str:
-    if shown.warning.cancels:
-        return words[_badge(shown)]
     event = _plain(info.event, _NAME_MAX)
-    return hazard(event, level=shown.warning.level, lang=lang, limit=_EVENT_MAX)
+    named = hazard(event, level=shown.warning.level, lang=lang, limit=_EVENT_MAX) if event else ""
+    if not shown.warning.cancels:
+        return named
+    badge = words[_badge(shown)]
+    return words["cancel_of"].format(hazard=named, badge=badge) if named else badge
 
 
 def _badge(shown: Shown) -> str:
