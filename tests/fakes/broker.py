@@ -79,9 +79,16 @@ class Broker:
     def _end(self, *, signal_name: str) -> None:
         if self._process is None:
             return
-        getattr(self._process, signal_name)()
-        self._process.wait(STOP_TIMEOUT_S)
-        self._process = None
+        for _ in range(int(STOP_TIMEOUT_S)):
+            getattr(self._process, signal_name)()
+            try:
+                self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                continue  # mosquitto forgets a signal that comes between its "running" and its main loop.
+            self._process = None
+            return
+        self._process.kill()
+        raise AssertionError(f"mosquitto did not end by {signal_name} in {STOP_TIMEOUT_S:g} s")
 
 
 def _drain(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
