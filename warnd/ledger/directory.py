@@ -228,7 +228,7 @@ def _by_codes(conn: Connection, statement: str, codes: Sequence[str]) -> Iterato
     prepared = text(statement).bindparams(bindparam("codes", expanding=True))
     rev = {"rev": revision(conn)} if ":rev" in statement else {}
     for start in range(0, len(codes), _PAGE):
-        yield from conn.execute(prepared, {"codes": codes[start : start + _PAGE], **rev})
+        yield from conn.execute(prepared, {"codes": codes[start : start + _PAGE], **rev}).all()
 
 
 def _pages(conn: Connection, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], ...]]:

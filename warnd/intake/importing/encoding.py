@@ -6,7 +6,7 @@ from pathlib import Path
 from warnd.intake.importing.problem import Unreadable
 
 _BLOCK = 1 << 20
-_CERTAIN = 8  # So many characters beyond ASCII never decode as UTF-8 by accident: a later bad byte is damage.
+_CERTAIN = 24  # So many bytes beyond ASCII never decode as UTF-8 by accident: a later bad byte is damage.
 _FIX = "Save the file as UTF-8 (in Excel: CSV UTF-8)."
 _SIGNS = {
     b"PK\x03\x04": "this is a workbook or a zip file",
@@ -51,9 +51,10 @@ def _first_bad_line(path: Path, encoding: str) -> tuple[int | None, bool]:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
                 good = error.object[: error.start]
-                wide += sum(byte >= 0xC0 for byte in good)  # noqa: PLR2004 - the first byte of a wide character in UTF-8
+                wide += sum(byte > 0x7F for byte in good)  # noqa: PLR2004 - beyond ASCII
                 return line + good.count(b"\n"), wide >= _CERTAIN
             if not block:
                 return None, True
-            wide += 0 if text.isascii() else sum(sign > "\x7f" for sign in text)
+            if wide < _CERTAIN:  # Counting on would cost more than decoding.
+                wide += len(text.encode()) - len(text)
             line += text.count("\n")
