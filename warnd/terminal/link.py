@@ -95,13 +95,19 @@ class Link:
         failures = 0
         while True:
             since = self._clock.monotonic()
-            try:
-                await self._session()
-            except* (aiomqtt.MqttError, OSError) as group:
-                _log.warning("broker_lost", host=self._access.host, port=self._access.port, cause=str(_first(group)))
+            # A task for each: its count of cancellations begins at nought, which `_heed_cancellation` needs, and a connection that breaks
+            # while it is closed cannot hide that this one is to end.
+            async with asyncio.TaskGroup() as one:
+                one.create_task(self._connection(), name="connection")
             failures = 0 if self._clock.monotonic() - since > BACKOFF_MAX_S else failures + 1
             longest = min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2**failures)
             await self._clock.sleep(self._chance.uniform(BACKOFF_BASE_S / 2, longest))
+
+    async def _connection(self) -> None:
+        try:
+            await self._session()
+        except* (aiomqtt.MqttError, OSError) as group:
+            _log.warning("broker_lost", host=self._access.host, port=self._access.port, cause=str(_first(group)))
 
     async def _session(self) -> None:
         async with self._client() as client:
@@ -154,6 +160,7 @@ class Link:
     async def _subscribe(self, client: aiomqtt.Client, root: str) -> None:
         for topic in command_filters(root, self._identity.lineage, self._identity.terminal):
             codes = await client.subscribe(topic, qos=1)
+            _heed_cancellation()
             refused = [code for code in codes if not isinstance(code, int) and code.is_failure]
             if refused:
                 _log.error(
@@ -180,12 +187,14 @@ class Link:
         expiry.MessageExpiryInterval = REPEAT_LIFE_S if kept.sent else RECEIPT_LIFE_S
         topic = receipt_topic(kept.receipt.root, self._identity.terminal)
         await client.publish(topic, kept.compact, qos=1, properties=expiry)
+        _heed_cancellation()
         self._outbox.sent(kept, self._clock.monotonic())
 
     async def _send_state(self, client: aiomqtt.Client) -> None:
         while True:
             shown = self._state()
             await self._publish_state(client, shown)
+            _heed_cancellation()
             beat = self._clock.monotonic() + self._heartbeat_s
             change = self._changes.next()
             while _alike(self._state(), shown) and self._clock.monotonic() < beat:
@@ -204,6 +213,17 @@ class Link:
 
 def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call] # paho leaves it untyped
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation of this task that was swallowed on the way.
+
+    aiomqtt waits with Python 3.11's `wait_for`, which forgets a cancellation that comes together with the broker's answer. Without this a
+    terminal told to stop would go on for ever. Only for tasks in which no TaskGroup has failed: that leaves the count up, too.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _alike(one: TerminalState, other: TerminalState) -> bool:
