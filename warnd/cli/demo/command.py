@@ -5,13 +5,14 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 import typer
 
+from warnd.cli.demo.broker import which_broker
 from warnd.cli.demo.child import free_port
-from warnd.cli.demo.show import show
+from warnd.cli.demo.show import Show, show
 from warnd.cli.demo.stage import set_stage
 from warnd.cli.demo.story import Play, perform
 from warnd.cli.output import warn
@@ -21,13 +22,17 @@ from warnd.clock import SystemClock
 Once = Annotated[
     bool, typer.Option("--once", help="End by itself; exit 0 only if every village is accounted for truly.")
 ]
+Kind = Annotated[
+    Literal["mosquitto", "iotcore"] | None,
+    typer.Option("--broker", help="The broker to use; else mosquitto if it is installed."),
+]
 
 
-def demo(*, once: Once = False) -> None:
+def demo(*, once: Once = False, broker: Kind = None) -> None:
     """Release a flood warning in an invented county and watch it reach every village."""
     folder = Path(tempfile.mkdtemp(prefix="warnd-demo-"))
     try:
-        code = asyncio.run(_perform(folder, once=once))
+        code = asyncio.run(_perform(folder, once=once, broker=broker or which_broker()))
     except Stop:
         warn(f"What the parts wrote is kept in {folder}.")
         raise
@@ -35,10 +40,10 @@ def demo(*, once: Once = False) -> None:
     raise typer.Exit(code)
 
 
-async def _perform(folder: Path, *, once: bool) -> Exit:
+async def _perform(folder: Path, *, once: bool, broker: str) -> Exit:
     """Perform until the end or until somebody asks it to stop; everything it started is gone when this returns."""
-    asked_to_stop = _cancel_on_signals()
     with show() as shown, (folder / "terminals.log").open("w", encoding="utf-8") as log:
+        asked_to_stop = _cancel_on_signals(shown)
         structlog.configure(
             logger_factory=structlog.WriteLoggerFactory(log)
         )  # Loudspeakers log; the picture is for people.
@@ -49,14 +54,14 @@ async def _perform(folder: Path, *, once: bool) -> Exit:
             f"{len(stage.speaker_keys)} loudspeakers, {len(stage.people):,} people and households."
         )
         try:
-            return await perform(Play(stage, shown, SystemClock(), once=once))
+            return await perform(Play(stage, shown, SystemClock(), once=once, broker=broker))
         except asyncio.CancelledError:
             if not asked_to_stop.is_set():
                 raise
             return Exit.NO if once else Exit.FINE
 
 
-def _cancel_on_signals() -> asyncio.Event:
+def _cancel_on_signals(shown: Show) -> asyncio.Event:
     """Cancel the calling task at the first Ctrl-C or SIGTERM. A second one changes nothing: the parts are being ended by then."""
     asked = asyncio.Event()
     task = asyncio.current_task()
@@ -65,6 +70,7 @@ def _cancel_on_signals() -> asyncio.Event:
     def stop() -> None:
         if not asked.is_set():
             asked.set()
+            shown.say("Stopping.")
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from warnd.cli.client import Api, must
-from warnd.cli.demo.broker import Broker, running_broker, which_broker
+from warnd.cli.demo.broker import Broker, running_broker
 from warnd.cli.demo.child import Child, finished, running
 from warnd.cli.demo.fleet import Fleet
 from warnd.cli.demo.flood import freshen
@@ -28,7 +28,7 @@ from warnd.resources import shipped
 
 _SETTLE_S = 80.0  # From the start; what is not settled then will not be. The whole of --once has 90.
 _CONNECT_S = 20.0
-_LATE_S = 12.0  # After the release the late loudspeakers get their power back.
+_LATE_S = 8.0  # After the release the late loudspeakers get their power back.
 _LOOK_AGAIN_S = 0.5
 
 
@@ -40,6 +40,7 @@ class Play:
     show: Show
     clock: Clock
     once: bool
+    broker: str
 
 
 async def perform(play: Play) -> Exit:
@@ -52,9 +53,8 @@ async def perform(play: Play) -> Exit:
         Stop: A part failed; the message names it.
     """
     began = play.clock.monotonic()
-    kind = which_broker()
-    async with running_broker(play.stage.folder / "mqtt", play.stage.passwords, kind=kind) as broker:
-        play.show.say(f"Broker: {kind} on 127.0.0.1:{broker.port}.")
+    async with running_broker(play.stage.folder / "mqtt", play.stage.passwords, kind=play.broker) as broker:
+        play.show.say(f"Broker: {broker.kind} on 127.0.0.1:{broker.port}.")
         write_settings(play.stage, mqtt_port=broker.port)
         token = await _fill_directory(play)
         async with _daemon(play) as daemon, _world(play, broker, daemon) as fleet:
