@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.loudspeaker import NOW, STRANGE_KEY, TERMINAL, TERMINAL_KEY, TRUST
 from tests.fakes.mqtt import PASSWORD, USERS, client
-from tests.fakes.mqtt_daemon import Books, StoppedClock, daemon, drill, live
+from tests.fakes.mqtt_daemon import NEIGHBOUR, Books, StoppedClock, daemon, drill, live
 from tests.waiting import until
 from warnd.channel import Playback, Presence
 from warnd.model.loudspeaker import (
@@ -41,7 +41,7 @@ STRANGER = "T-9999"
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    with running_broker(tmp_path, users={**USERS, STRANGER: PASSWORD}) as running:
+    with running_broker(tmp_path, users={**USERS, STRANGER: PASSWORD, NEIGHBOUR: PASSWORD}) as running:
         yield running
 
 
@@ -167,6 +167,37 @@ async def test_a_receipt_that_the_ledger_could_not_take_is_never_lost(broker: Br
         assert (await village.hears()).n == 1
     assert _numbers(centre.books) == [1]
     assert centre.books.fails == 0
+
+
+async def test_a_receipt_that_is_stuck_holds_up_no_other_terminal(broker: Broker) -> None:
+    """The shipped broker gives us 100 at a time, so that waiting in line for the stuck one would end in silence."""
+    async with (
+        daemon(live(broker.host, broker.port)).running() as centre,
+        terminal(broker) as village,
+        terminal(broker, name=NEIGHBOUR) as neighbour,
+    ):
+        centre.books.fails, centre.books.fails_for = 1_000_000, TERMINAL
+        await village.says(1)
+        for n in range(1, 151):
+            await neighbour.says(n)
+        await until(lambda: _numbers(centre.books) == list(range(1, 151)))
+        centre.books.fails = 0
+        await until(lambda: len(centre.books.sunk) == 151)
+    async with daemon(live(broker.host, broker.port)).running() as again, terminal(broker) as village:
+        await village.says(2)
+        await until(lambda: again.books.sunk)
+    assert _numbers(again.books) == [2]
+
+
+async def test_a_ledger_that_hangs_is_asked_again_after_the_time_out(broker: Broker) -> None:
+    impatient = replace(live(broker.host, broker.port), sink_timeout_s=0.05)
+    async with daemon(impatient).running() as centre, terminal(broker) as village:
+        centre.books.gate = asyncio.Event()
+        with capture_logs() as logs:
+            await village.says(1)
+            await until(lambda: sum(entry["event"] == "receipt_not_committed" for entry in logs) >= 2)
+        centre.books.gate.set()
+        assert (await village.hears()).n == 1
 
 
 async def test_what_was_not_committed_comes_again_to_the_next_daemon(broker: Broker) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from channels.mqtt.session import Fate, Parcel, connected
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.loudspeaker import TERMINAL, TRUST
 from tests.fakes.mqtt import USERS, client, retained
@@ -205,6 +206,20 @@ async def test_a_drill_line_that_hangs_holds_up_nothing_real() -> None:
                     if len(first_two) == 2:
                         break
     assert first_two == [(3, Accepted), (4, Accepted)]
+
+
+async def test_a_command_overtakes_what_is_only_service() -> None:
+    other = ScriptedBroker()
+    async with (
+        scripted_broker(other),
+        connected(replace(live(other.host, other.port), window=1), lambda _arrival: None) as session,
+    ):
+        answered: list[Fate] = []
+        for topic, service in (("ack-1", True), ("ack-2", True), ("stop", False), ("ack-3", True)):
+            parcel = Parcel(topic, b"", retain=False, expiry_s=60)
+            session.submit(lambda parcel=parcel: parcel, answered.append, service=service)  # type: ignore[misc]
+        await until(lambda: len(answered) == 4)
+    assert other.published == ["ack-1", "stop", "ack-2", "ack-3"]
 
 
 @needs_mosquitto

@@ -16,6 +16,8 @@ from warnd.clock import SystemClock
 from warnd.model.level import Level
 from warnd.model.loudspeaker import DRILL_ROOT, LIVE_ROOT, public_bytes
 
+NEIGHBOUR = "T-0002"
+
 
 class StoppedClock(SystemClock):
     """The machine's clock, with a monotonic scale that a test moves."""
@@ -119,8 +121,8 @@ def drill(host: str, port: int) -> LineOptions:
 
 
 def daemon(options: LineOptions, *, drill: LineOptions | None = None, clock: SystemClock | None = None) -> Daemon:
-    """Build a channel whose ledger knows one terminal."""
-    keys = {TERMINAL: public_bytes(TERMINAL_KEY)}
+    """Build a channel whose ledger knows two terminals, which for once have one key."""
+    keys = dict.fromkeys((TERMINAL, NEIGHBOUR), public_bytes(TERMINAL_KEY))
 
     async def terminal_key(terminal: str) -> bytes | None:
         return keys.get(terminal)

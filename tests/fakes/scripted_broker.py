@@ -19,7 +19,7 @@ class ScriptedBroker:
         connack: Properties of the CONNACK, encoded.
         suback: The reason code for every subscription.
         puback: Number of the PUBLISH, from 1 -> reason code; None = no answer.
-        published: Packet ids in the order of arrival.
+        published: Topics in the order of arrival.
         connections: How many CONNECTs were seen.
     """
 
@@ -28,7 +28,7 @@ class ScriptedBroker:
     connack: bytes = b""
     suback: int = 0x01
     puback: Callable[[int], int | None] = lambda _number: 0x00
-    published: list[int] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
     connections: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ class ScriptedBroker:
     def _publish(self, body: bytes) -> bytes:
         topic_bytes = struct.unpack_from("!H", body)[0]
         packet_id = body[2 + topic_bytes : 4 + topic_bytes]
-        self.published.append(struct.unpack("!H", packet_id)[0])
+        self.published.append(body[2 : 2 + topic_bytes].decode())
         code = self.puback(len(self.published))
         return b"" if code is None else _sealed(0x40, packet_id + bytes([code]))
 
