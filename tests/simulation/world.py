@@ -5,28 +5,50 @@ Phones and loudspeakers here are the other side of a channel; nothing of ours is
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, text
 from starlette.routing import BaseRoute
 
+from tests import invariants
 from tests.simulation.county import found
-from tests.simulation.virtual import LoopClock, VirtualLoop
-from warnd.channel import Accepted, Channel, Context, Outcome, Outgoing, Playback, Receipt, ReceiptSink, Reply, Report
+from tests.simulation.virtual import START, LoopClock, VirtualLoop
+from warnd.channel import (
+    Accepted,
+    Channel,
+    Context,
+    Failed,
+    Outcome,
+    Outgoing,
+    Playback,
+    Receipt,
+    ReceiptSink,
+    Reply,
+    Report,
+)
 from warnd.daemon import Daemon, read_files
-from warnd.ledger import counters
-from warnd.ledger.store import InlineLedger, open_inline
+from warnd.ledger.store import Ledger, open_inline
+from warnd.model import cap
 from warnd.model.authority import Principal
+from warnd.model.cap import Alert
 from warnd.model.evidence import Evidence
+from warnd.model.submission import Fate, Submission
 from warnd.settings import Settings, load
 
 OPERATOR = Principal(name="operator", scope="release")
 Act = Callable[["Outgoing", "Wire"], Awaitable[Outcome]]
+Shake = Callable[[Ledger], Ledger]
+
+
+def unshaken(ledger: Ledger) -> Ledger:
+    """Leave the ledger as it is."""
+    return ledger
 
 
 @dataclass(slots=True)
@@ -48,6 +70,9 @@ class Wire:
 
     async def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
         for index, outgoing in enumerate(batch):
+            if asyncio.get_running_loop().time() > outgoing.start_by:
+                yield index, Failed("not_started")
+                continue
             self.sent.append(outgoing)
             self.at_s.append(asyncio.get_running_loop().time())
             yield index, await self.act(outgoing, self)
@@ -82,10 +107,11 @@ class World:
     """A running daemon and everything around it."""
 
     daemon: Daemon
-    ledger: InlineLedger
+    ledger: Ledger
     clock: LoopClock
     phones: Wire
     speakers: Wire
+    folder: Path
 
     async def query(self, statement: str, **values: Any) -> list[Any]:
         """Read rows straight from the store."""
@@ -102,14 +128,71 @@ class World:
             assert self.clock.monotonic() < until, "did not come about in simulated time"
             await asyncio.sleep(0.25)
 
-    async def check_invariants(self) -> None:
-        """Counters tell what a scan tells, satisfied means proved, and no leg has two open attempts (DESIGN §11: 2, 5, 11)."""
-        kept, scanned = await self.ledger.read(counters.kept), await self.ledger.read(counters.recount)
-        assert kept == scanned
-        assert not await self.query("SELECT no FROM delivery WHERE state = 'satisfied' AND evidence < proof")
-        assert not await self.query(
-            "SELECT leg_no FROM attempt WHERE state = 'submitting' GROUP BY leg_no HAVING count(*) > 1"
+    async def one(self, statement: str, **values: Any) -> Any:
+        """Read the only column of the only row."""
+        rows = await self.query(statement, **values)
+        assert len(rows) == 1, rows
+        return rows[0][0]
+
+    async def submit(self, alert: Alert, *, by: Principal = OPERATOR) -> Submission:
+        """Bring a warning to the desk."""
+        return await self.daemon.desk.submit(cap.write(alert), by=by)
+
+    async def release(self, alert: Alert) -> str:
+        """Bring in a warning that goes out; return its id."""
+        submission = await self.submit(alert)
+        assert submission.fate is Fate.RELEASED, submission
+        assert submission.warning_id is not None
+        return submission.warning_id
+
+    async def planned(self, warning_id: str) -> None:
+        """Let simulated time pass until a warning is planned whole."""
+
+        async def done() -> bool:
+            return bool(await self.query("SELECT 1 FROM message WHERE id = :id AND stage = 'planned'", id=warning_id))
+
+        await self.until(done, within_s=60)
+
+    async def state(self, warning_id: str) -> str:
+        """Return the state of a warning."""
+        found: str = await self.one("SELECT state FROM warning WHERE id = :id", id=warning_id)
+        return found
+
+    async def delivery(self, warning_id: str, recipient: str) -> Any:
+        """Return the row of one recipient's delivery."""
+        rows = await self.query(
+            "SELECT d.*, m.closed_as FROM delivery d JOIN message m ON m.no = d.message_no JOIN recipient r ON r.no = d.recipient_no "
+            "WHERE m.id = :id AND r.id = :recipient",
+            id=warning_id,
+            recipient=recipient,
         )
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    async def village(self, warning_id: str, code: str) -> Any:
+        """Return the row of one targeted village."""
+        rows = await self.query(
+            "SELECT t.* FROM target t JOIN message m ON m.no = t.message_no WHERE m.id = :id AND t.code = :code",
+            id=warning_id,
+            code=code,
+        )
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    def texts_to(self, recipient: str) -> list[Outgoing]:
+        """Return what went to one person's phone, in order."""
+        return [each for each in self.phones.sent if each.recipient == recipient]
+
+    async def check_invariants(self) -> None:
+        """Hold the store to what must always be true of it (DESIGN §11)."""
+        await self.ledger.read(invariants.check)
+
+    def leave_behind(self, folder: Path) -> None:
+        """Put the store into `folder` as kill -9 would leave it now: what is committed, and nothing else."""
+        folder.mkdir()
+        here, there = (sqlite3.connect(each / "warnd.sqlite") for each in (self.folder, folder))
+        with closing(here), closing(there):
+            here.backup(there)
 
 
 async def accepts(_outgoing: Outgoing, _wire: Wire) -> Outcome:
@@ -199,12 +282,16 @@ async def running(
     seed: int = 7,
     recipients: str | None = None,
     settings: Settings | None = None,
+    start: datetime = START,
+    shaken: Shake = unshaken,
 ) -> AsyncIterator[World]:
-    """Run the daemon on a fresh county until the block ends."""
-    clock = LoopClock(loop)
+    """Run the daemon on a fresh county until the block ends; `start` is the wall clock at simulated second 0."""
+    clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
     found(chosen.store.url, folder, clock=clock, recipients=recipients)
-    async with resumed(folder, loop=loop, phones=phones, speakers=speakers, seed=seed, settings=chosen) as world:
+    async with resumed(
+        folder, loop=loop, phones=phones, speakers=speakers, seed=seed, settings=chosen, start=start, shaken=shaken
+    ) as world:
         yield world
 
 
@@ -217,11 +304,13 @@ async def resumed(
     speakers: Act = accepts,
     seed: int = 7,
     settings: Settings | None = None,
+    start: datetime = START,
+    shaken: Shake = unshaken,
 ) -> AsyncIterator[World]:
-    """Run a daemon on the store that is there."""
-    clock = LoopClock(loop)
+    """Run a daemon on the store that is there; `shaken` may put a ledger in between that fails at times."""
+    clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
-    ledger = open_inline(chosen.store.url)
+    ledger = shaken(open_inline(chosen.store.url))
     wires = {
         "sms": Wire("sms", Evidence.ACKNOWLEDGED, phones),
         "mqtt": Wire("mqtt", Evidence.PRESENTED, speakers),
@@ -231,13 +320,13 @@ async def resumed(
         ledger=ledger,
         clock=clock,
         chance=random.Random(seed),
-        writer=f"writer-{seed}",
+        writer=f"writer-{seed}-{loop.time():.3f}",  # Fresh for each start.
         tag="test",
         files=read_files(chosen),
         public_url="http://127.0.0.1",
         build={name: _build(wire) for name, wire in wires.items()},
     )
-    world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"])
+    world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"], folder)
     async with asyncio.TaskGroup() as group:
         group.create_task(daemon.run())
         await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from warnd.ledger import digits, events
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import all_of
 from warnd.ledger.values import many
+from warnd.model.evidence import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, 
     rows = list(
         conn.execute(
             text(
-                "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id FROM leg l JOIN message m ON m.no = l.message_no "
+                "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id, d.state AS delivery_state "
+                "FROM leg l JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
                 "WHERE l.state = 'submitting' AND (l.lease_until <= :now OR (:everyone = 1 AND l.owner <> :writer)) ORDER BY l.no"
             ),
             {"now": stamp.now_ms, "everyone": int(everyone), "writer": stamp.writer},
@@ -186,10 +188,17 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, 
     )
     conn.execute(
         text(
-            "UPDATE leg SET state = 'waiting', due_at = :due_at, repeat = 1, token = token + 1, owner = NULL, lease_until = NULL "
+            "UPDATE leg SET state = :state, due_at = :due_at, repeat = 1, token = token + 1, owner = NULL, lease_until = NULL "
             "WHERE no = :no AND state = 'submitting'"
         ),
-        [{"no": row.no, "due_at": stamp.now_ms + row.wait_ms} for row in rows],
+        [
+            {
+                "no": row.no,
+                "due_at": stamp.now_ms + row.wait_ms,
+                "state": "done" if row.delivery_state == DeliveryState.SATISFIED else "waiting",
+            }
+            for row in rows
+        ],
     )
     by_message: dict[str, list[list[int]]] = {}
     for row in rows:

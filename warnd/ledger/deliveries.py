@@ -11,6 +11,8 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
 
+_ALL = 2**62
+
 
 def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: Stamp) -> None:
     """Raise deliveries to at least the given evidence; whatever is not higher than what stands changes nothing.
@@ -28,14 +30,22 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
     conn.execute(
         text(
             "UPDATE delivery SET evidence = :evidence, state = :state, "
-            "satisfied_at = CASE WHEN :state = 'satisfied' THEN coalesce(satisfied_at, :now) ELSE satisfied_at END "
+            "satisfied_at = CASE WHEN :state = 'satisfied' THEN coalesce(satisfied_at, :now) ELSE satisfied_at END, "
+            "breached_at = CASE WHEN :late = 1 THEN coalesce(breached_at, due_by) ELSE breached_at END "
             "WHERE no = :no AND evidence < :evidence"
         ),
         [
-            {"no": row.no, "evidence": int(proofs[row.no]), "state": states.get(row.no, row.state), "now": stamp.now_ms}
+            {
+                "no": row.no,
+                "evidence": int(proofs[row.no]),
+                "state": states.get(row.no, row.state),
+                "late": int(row.no in states and _late(row, stamp)),
+                "now": stamp.now_ms,
+            }
             for row in changed
         ],
     )
+    _tell_breaches(conn, [row for row in satisfied if _late(row, stamp) and row.breached_at is None], stamp=stamp)
     move(conn, ((_cell(row), _cell(row, proofs[row.no], states.get(row.no))) for row in changed))
     legs.finish(conn, delivery_nos=[row.no for row in satisfied])
     _tell(conn, changed, proofs, states, stamp=stamp)
@@ -44,11 +54,16 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
 
 def _rows(conn: Connection, proofs: Iterable[int]) -> list[Row[Any]]:
     statement = many(
-        "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, m.id AS message_id, m.closed_as "
+        "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, d.due_by, d.breached_at, m.id AS message_id, m.closed_as "
         "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no IN :nos ORDER BY d.no",
         "nos",
     )
     return list(conn.execute(statement, {"nos": sorted(proofs)}))
+
+
+def _late(row: Row[Any], stamp: Stamp) -> bool:
+    """Say whether proof that comes now comes after its time: a daemon that was down has not seen the hour pass."""
+    return row.due_by is not None and bool(row.due_by < stamp.now_ms)
 
 
 def _satisfies(row: Row[Any], evidence: Evidence) -> bool:
@@ -111,22 +126,30 @@ def exhaust(conn: Connection, *, delivery_no: int, stamp: Stamp) -> None:
     )
 
 
-def mark_breaches(conn: Connection, *, limit: int, stamp: Stamp) -> int:
-    """Mark deliveries whose proof did not come by its time; later proof does not erase the mark. Return how many."""
+def mark_breaches(conn: Connection, *, limit: int | None, stamp: Stamp, message_no: int | None = None) -> int:
+    """Mark deliveries whose proof did not come by its time; later proof does not erase the mark. Return how many.
+
+    Whoever was cancelled or superseded before the time has nothing to be late with. `limit` None = all there are.
+    """
     rows = list(
         conn.execute(
             text(
-                "UPDATE delivery SET breached_at = due_by WHERE no IN (SELECT no FROM delivery WHERE breached_at IS NULL "
-                "AND satisfied_at IS NULL AND due_by IS NOT NULL AND due_by <= :now ORDER BY due_by, no LIMIT :limit) "
-                "RETURNING no, message_no"
+                "UPDATE delivery SET breached_at = due_by WHERE no IN (SELECT d.no FROM message m "
+                "JOIN delivery d ON d.message_no = m.no WHERE m.closed_as IS NULL AND d.breached_at IS NULL "
+                "AND d.satisfied_at IS NULL AND d.due_by IS NOT NULL AND d.due_by <= :now AND d.due_by <= m.expires_at "
+                f"{'' if message_no is None else 'AND m.no = :message '}ORDER BY d.due_by, d.no LIMIT :limit) "
+                "RETURNING no, message_no, (SELECT id FROM message WHERE message.no = delivery.message_no) AS message_id"
             ),
-            {"now": stamp.now_ms, "limit": limit},
+            {"now": stamp.now_ms, "limit": _ALL if limit is None else limit, "message": message_no},
         )
     )
-    by_message: dict[int, list[int]] = {}
-    for row in sorted(rows):
-        by_message.setdefault(row.message_no, []).append(row.no)
-    for message_no, nos in by_message.items():
-        message_id = conn.execute(text("SELECT id FROM message WHERE no = :no"), {"no": message_no}).scalar_one()
-        events.append(conn, stamp=stamp, kind="delivery.breached", message_id=message_id, data={"deliveries": nos})
+    _tell_breaches(conn, sorted(rows, key=lambda row: row.no), stamp=stamp)
     return len(rows)
+
+
+def _tell_breaches(conn: Connection, rows: list[Row[Any]], *, stamp: Stamp) -> None:
+    by_message: dict[str, list[int]] = {}
+    for row in rows:
+        by_message.setdefault(row.message_id, []).append(row.no)
+    for message_id, nos in by_message.items():
+        events.append(conn, stamp=stamp, kind="delivery.breached", message_id=message_id, data={"deliveries": nos})

@@ -18,21 +18,24 @@ def assign(conn: Connection, *, asking: Iterable[tuple[str, int]], now_ms: int) 
     """
     given: dict[tuple[str, int], int] = {}
     for address, message_no in dict.fromkeys(asking):
-        digit = _kept(conn, address, message_no) or _fresh(conn, address, message_no, now_ms)
+        digit = _open(conn, address, message_no) or _fresh(conn, address, message_no, now_ms)
         if digit is not None:
             given[address, message_no] = digit
     return given
 
 
-def _kept(conn: Connection, address: str, message_no: int) -> int | None:
+def _open(conn: Connection, address: str, message_no: int) -> int | None:
     digit: int | None = conn.execute(
-        text("SELECT digit FROM reply_digit WHERE address = :address AND message_no = :message_no"),
+        text(
+            "SELECT digit FROM reply_digit WHERE address = :address AND message_no = :message_no AND closed_at IS NULL"
+        ),
         {"address": address, "message_no": message_no},
     ).scalar()
     return digit
 
 
 def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int | None:
+    """Open a question; one that was answered opens again when a second person on the same phone is asked, maybe by another digit."""
     rows = conn.execute(
         text(
             "SELECT digit, max(no) AS last, sum(CASE WHEN closed_at IS NULL THEN 1 ELSE 0 END) AS open FROM reply_digit "
@@ -47,7 +50,8 @@ def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int 
     digit = min(free, key=lambda one: (used[one].last if one in used else 0, one))
     conn.execute(
         text(
-            "INSERT INTO reply_digit (address, message_no, digit, opened_at) VALUES (:address, :message_no, :digit, :now)"
+            "INSERT INTO reply_digit (address, message_no, digit, opened_at) VALUES (:address, :message_no, :digit, :now) "
+            "ON CONFLICT (address, message_no) DO UPDATE SET digit = excluded.digit, closed_at = NULL"
         ),
         {"address": address, "message_no": message_no, "digit": digit, "now": now_ms},
     )

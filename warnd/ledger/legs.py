@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger.priority import lane, of_audience, priority
+from warnd.ledger.priority import TERMINALS, lane, of_audience, priority
 from warnd.model.plan import Plan
 
 # Where in the directory each channel finds its address; a channel that is not named here uses the recipient's phone.
@@ -90,6 +90,27 @@ def carry(
             "now": message.released_at,
             "tries": plan.cancel_tries,
             "wait_ms": plan.cancel_wait_s * 1000,
+        },
+    )
+
+
+def direct(conn: Connection, *, message: Row[Any], after: int, tries: int, wait_ms: int, now_ms: int) -> None:
+    """Give terminals among the message's deliveries numbered above `after` that have no leg their own command, one wait from now."""
+    conn.execute(
+        text(
+            f"{_INSERT} SELECT :no, d.no, 'mqtt', {_ADDRESS['mqtt']}, :lane, 0, :priority, 'due', :due_at, 0, 0, 0, :tries, :wait_ms, "
+            "0, 0 FROM delivery d JOIN recipient_version v ON v.no = d.version_no AND v.kind = 'terminal' "
+            "JOIN recipient r ON r.no = d.recipient_no WHERE d.no > :after AND +d.message_no = :no "
+            f"AND NOT EXISTS (SELECT 1 FROM leg e WHERE e.delivery_no = d.no) ORDER BY d.no {_ONCE}"
+        ),
+        {
+            "no": message.no,
+            "after": after,
+            "lane": lane("mqtt", drill=bool(message.drill)),
+            "priority": priority(message.urgency, TERMINALS),
+            "due_at": now_ms + wait_ms,
+            "tries": tries,
+            "wait_ms": wait_ms,
         },
     )
 

@@ -119,8 +119,9 @@ def _wait_for_proof(conn: Connection, accepted: Sequence[tuple[Tried, Row[Any]]]
     if accepted:
         conn.execute(
             text(
-                "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, failures = 0, repeat = 1, owner = NULL, "
-                "lease_until = NULL WHERE no = :no"
+                "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, repeat = 1, owner = NULL, lease_until = NULL, "
+                "failures = CASE WHEN publication_no IS NULL THEN failures ELSE 0 END "  # Only silence ends a row of bad reports.
+                "WHERE no = :no"
             ),
             [
                 {"no": row.no, "state": _after_acceptance(row), "due_at": stamp.now_ms + row.wait_ms}
@@ -146,8 +147,13 @@ def _failed(conn: Connection, one: Tried, outcome: Failed, row: Row[Any], *, sta
     asked = None if outcome.retry_after_s is None else int(outcome.retry_after_s * 1000)
     delay = backoff_ms(failures, one.jitter) if asked is None else asked
     _release(conn, row, state="due", due_at=stamp.now_ms + delay, failures=failures)
-    if failures == PATIENCE and row.delivery_no is not None:
-        legs.start_next(conn, delivery_no=row.delivery_no, now_ms=stamp.now_ms)
+    lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
+
+
+def lose_patience(conn: Connection, *, delivery_no: int | None, failures: int, before: int, stamp: Stamp) -> None:
+    """Start the delivery's next channel beside this one when its failures in a row have just come to the bound."""
+    if delivery_no is not None and before < PATIENCE <= failures:
+        legs.start_next(conn, delivery_no=delivery_no, now_ms=stamp.now_ms)
 
 
 def _release(conn: Connection, row: Row[Any], *, state: str, due_at: int, failures: int) -> None:
@@ -183,6 +189,9 @@ def _unknown(conn: Connection, one: Tried, row: Row[Any], *, stamp: Stamp) -> No
             "due_at": stamp.now_ms + row.wait_ms,
         },
     )
+    if not over:
+        failures = row.failures + 1
+        lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
 
 
 def _tell(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import deliveries, legs, messages, publications, targets, villages
+from warnd.ledger import deliveries, legs, listeners, messages, publications, targets, villages
 from warnd.ledger.counters import add_planned
 from warnd.ledger.events import Stamp
+from warnd.ledger.values import many
 from warnd.model.evidence import Evidence
 from warnd.model.plan import Audience, Plan
 
@@ -75,7 +76,8 @@ def _run(
     cursor = json.loads(message.cursor)
     stage, _, index = message.stage.partition(":")
     if stage == "publications":
-        publications.plan(conn, message=message, channels=means.channels)
+        loudspeakers = any(audience.kind == "terminals" for audience in plan.audiences)
+        publications.plan(conn, message=message, channels=means.channels, loudspeakers=loudspeakers)
         return ("carry" if message.kind == "cancel" else "targets"), {}
     if stage == "targets":
         left, made = targets.expand(
@@ -192,7 +194,9 @@ def _households(conn: Connection, values: dict[str, Any], *, cursor: dict[str, A
         f"AND {_VISIBLE} "
     )
     end = conn.execute(
-        text(f"SELECT t.no AS target_no, v.recipient_no AS recipient_no {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"),
+        text(
+            f"SELECT t.no AS target_no, v.recipient_no AS recipient_no {walk} ORDER BY t.no, v.recipient_no LIMIT 1 OFFSET :skip"
+        ),
         {**place, "skip": limit - 1},
     ).one_or_none()
     conn.execute(
@@ -246,6 +250,8 @@ def _carry(
     position = cursor.get("of", 0)
     if position >= len(earlier):
         return {}
+    if "topics" in cursor:
+        return _carry_listeners(conn, message, plan, cursor=cursor, old_no=earlier[position], means=means, limit=limit)
     old_no, after = earlier[position], cursor.get("after", 0)
     upto = conn.execute(
         text(
@@ -255,7 +261,7 @@ def _carry(
         {"old": old_no, "after": after, "limit": limit},
     ).scalar()
     if upto is None:
-        return {"of": position + 1, "after": 0}
+        return {"of": position, "topics": "", "below": ""}
     carry_range(conn, message=message, plan=plan, old_no=old_no, after=after, upto=upto, channels=means.channels)
     return {"of": position, "after": upto}
 
@@ -281,12 +287,66 @@ def carry_range(
             "old": old_no,
             "after": after,
             "upto": upto,
-            "purpose": "cancel" if message.kind == "cancel" else "area",
+            "purpose": _purpose(message),
             "accepted": int(Evidence.ACCEPTED),
             "delivered": int(Evidence.DELIVERED),
         },
     )
     publications.cover_new(conn, message_no=message.no, after=before)
     legs.carry(conn, message=message, plan=plan, old_no=old_no, after=before, channels=channels)
+    _tell_terminals(conn, message, plan, after=before, channels=channels)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
+
+
+def _carry_listeners(
+    conn: Connection,
+    message: Row[Any],
+    plan: Plan,
+    *,
+    cursor: dict[str, Any],
+    old_no: int,
+    means: Means,
+    limit: int,
+) -> dict[str, Any]:
+    """Carry the next terminals over that read a topic of an older message and were not planned for it before it was closed."""
+    place, codes = listeners.next_regions(conn, old_no=old_no, cursor=cursor, limit=limit)
+    before = _last_delivery(conn)
+    conn.execute(
+        many(
+            f"{_INSERT} SELECT :no, v.recipient_no, v.no, :purpose, '', v.region, -1, :delivered, 0, 'open', NULL "
+            f"FROM recipient_version v WHERE v.region IN :codes AND v.kind = 'terminal' AND {_VISIBLE} "
+            "AND NOT EXISTS (SELECT 1 FROM delivery told WHERE told.message_no = :no AND told.recipient_no = v.recipient_no) "
+            f"ORDER BY v.recipient_no {_ONCE}",
+            "codes",
+        ),
+        {
+            "no": message.no,
+            "rev": message.directory_rev,
+            "codes": codes,
+            "purpose": _purpose(message),
+            "delivered": int(Evidence.DELIVERED),
+        },
+    )
+    publications.cover_new(conn, message_no=message.no, after=before)
+    _tell_terminals(conn, message, plan, after=before, channels=means.channels)
+    deliveries.close_pathless(conn, message_no=message.no, after=before)
+    add_planned(conn, message_no=message.no, after=before)
+    return {"of": cursor["of"], **place} if place else {"of": cursor["of"] + 1, "after": 0}
+
+
+def _purpose(message: Row[Any]) -> str:
+    return "cancel" if message.kind == "cancel" else "area"
+
+
+def _tell_terminals(conn: Connection, message: Row[Any], plan: Plan, *, after: int, channels: frozenset[str]) -> None:
+    """Give carried-over terminals that never had a command of their own one now, should the topic not do."""
+    if "mqtt" in channels:
+        legs.direct(
+            conn,
+            message=message,
+            after=after,
+            tries=plan.cancel_tries,
+            wait_ms=plan.cancel_wait_s * 1000,
+            now_ms=message.released_at,
+        )

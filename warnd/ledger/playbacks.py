@@ -1,17 +1,19 @@
 """What loudspeakers report: verified receipts that prove playback, and unsigned presence that can only lower trust."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Playback, Presence
-from warnd.ledger import deliveries, events
+from warnd.ledger import deliveries, events, latecomers, legs
 from warnd.ledger.counters import Cell, move
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import backoff_ms
 from warnd.ledger.values import maybe_ms
 from warnd.model.evidence import Evidence
+from warnd.model.plan import Plan
 
 # A terminal that says one of these may do better at the next try; the other reasons are final for this command.
 _WORTH_RETRYING = frozenset(
@@ -104,12 +106,13 @@ def _consequences(conn: Connection, playback: Playback, *, jitter: float, stamp:
     message = _message(conn, playback)
     message_id = message.id if message is not None else None
     events.append(conn, stamp=stamp, kind="playback", message_id=message_id, data=told)
-    delivery_no = _delivery(conn, message, playback) if message is not None else None
+    delivery_no = _delivery(conn, message, playback, now_ms=stamp.now_ms) if message is not None else None
     if delivery_no is None:
         return
     evidence = proved(playback)
     if evidence > Evidence.NONE:
         deliveries.raise_evidence(conn, {delivery_no: evidence}, stamp=stamp)
+        latecomers.tell(conn, [delivery_no])
         _let_it_play(conn, delivery_no, stamp.now_ms)
     elif playback.reason in _WORTH_RETRYING:
         _try_sooner(conn, delivery_no, jitter=jitter, now_ms=stamp.now_ms)
@@ -132,8 +135,8 @@ def _message(conn: Connection, playback: Playback) -> Row[Any] | None:
     ).one_or_none()
 
 
-def _delivery(conn: Connection, message: Row[Any], playback: Playback) -> int | None:
-    """Return the terminal's delivery; one that had none gets one, for it has heard all the same."""
+def _delivery(conn: Connection, message: Row[Any], playback: Playback, *, now_ms: int) -> int | None:
+    """Return the terminal's delivery; one that had none and has heard all the same gets one."""
     version = conn.execute(
         text(
             "SELECT v.no, v.recipient_no, v.region FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
@@ -147,25 +150,40 @@ def _delivery(conn: Connection, message: Row[Any], playback: Playback) -> int | 
         text("SELECT no FROM delivery WHERE message_no = :message AND recipient_no = :recipient ORDER BY no LIMIT 1"),
         {"message": message.no, "recipient": version.recipient_no},
     ).scalar()
-    return found if found is not None else _new_delivery(conn, message, version)
+    if (
+        found is not None or proved(playback) is Evidence.NONE
+    ):  # A refusal is no reason to send it a command of its own.
+        return found
+    return _new_delivery(conn, message, version, stopped=playback.stage == "stopped", now_ms=now_ms)
 
 
-def _new_delivery(conn: Connection, message: Row[Any], version: Row[Any]) -> int:
-    cancel = message.kind == "cancel"
+def _new_delivery(conn: Connection, message: Row[Any], version: Row[Any], *, stopped: bool, now_ms: int) -> int:
+    """Make a delivery as planning would have made it; planning may still come, and then leaves it as it is."""
+    plan = Plan.from_dict(json.loads(message.plan))
+    index = next((n for n, audience in enumerate(plan.audiences) if audience.kind == "terminals"), None)
+    told = message.kind == "cancel" or stopped or index is None  # What it heard is an end, not a warning to be played.
+    audience = None if told or index is None else plan.audiences[index]
     no: int = conn.execute(
         text(
-            "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state) "
-            "VALUES (:message, :recipient, :version, :purpose, '', :region, -1, :proof, 0, 'open') RETURNING no"
+            "INSERT INTO delivery (message_no, recipient_no, version_no, purpose, subject, region, audience, proof, evidence, state, "
+            "due_by) VALUES (:message, :recipient, :version, :purpose, '', :region, :audience, :proof, 0, 'open', :due_by) RETURNING no"
         ),
         {
             "message": message.no,
             "recipient": version.recipient_no,
             "version": version.no,
-            "purpose": "cancel" if cancel else "warning",
+            "purpose": "cancel" if message.kind == "cancel" else "area" if told else "warning",
             "region": version.region,
-            "proof": int(Evidence.DELIVERED if cancel else Evidence.PRESENTED),
+            "audience": -1 if audience is None else index,
+            "proof": int(Evidence.DELIVERED if audience is None else audience.proof),
+            "due_by": None
+            if audience is None or audience.within_s is None
+            else message.released_at + audience.within_s * 1000,
         },
     ).scalar_one()
+    if audience is not None and message.closed_as is None:
+        wait_ms = audience.wait_s * 1000
+        legs.direct(conn, message=message, after=no - 1, tries=audience.tries, wait_ms=wait_ms, now_ms=now_ms)
     move(conn, [(None, Cell(message.no, version.region, 0, "open"))])
     return no
 

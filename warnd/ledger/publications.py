@@ -14,23 +14,26 @@ from warnd.model.evidence import Evidence
 from warnd.model.region import path_codes, subtree
 
 _SITE = "site"
+_UNSURE_MS = (
+    5_000  # After a publish of unknown fate. Terminals know a second copy, so waiting longer would only cost time.
+)
 _GROUP = 5_000  # Below the most values that one statement takes.
 
 
-def plan(conn: Connection, *, message: Row[Any], channels: Collection[str]) -> None:
+def plan(conn: Connection, *, message: Row[Any], channels: Collection[str], loudspeakers: bool) -> None:
     """Make the message's publications and their legs.
 
-    A new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a
+    `loudspeakers` says whether the plan speaks to them at all; topics of the message's own area are made only then. A
+    new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a
     Cancel goes on those only.
     """
     if "mqtt" in channels:
-        _plan_topics(conn, message)
+        _plan_topics(conn, message, _root_paths(conn, message.no) if loudspeakers else {})
     if "web" in channels and message.public:
         _publish(conn, message, channel="web", target=_SITE, regions=None)
 
 
-def _plan_topics(conn: Connection, message: Row[Any]) -> None:
-    roots = _root_paths(conn, message.no)
+def _plan_topics(conn: Connection, message: Row[Any], roots: dict[str, str]) -> None:
     carried = conn.execute(
         text(
             "SELECT DISTINCT p.target, r.path FROM publication p JOIN message m ON m.no = p.message_no JOIN region r ON r.code = p.target "
@@ -85,7 +88,7 @@ def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, 
         text(
             "INSERT INTO leg (message_no, publication_no, channel, address, lane, step, priority, state, due_at, attempts, tries, "
             "failures, tries_max, wait_ms, repeat, token) VALUES (:no, :publication, :channel, :address, :lane, 0, :priority, 'due', "
-            ":due_at, 0, 0, 0, 1, 60000, 0, 0)"
+            ":due_at, 0, 0, 0, 1, :wait_ms, 0, 0)"
         ),
         {
             "no": message.no,
@@ -95,6 +98,7 @@ def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, 
             "lane": lane(channel, drill=bool(message.drill)),
             "priority": priority(message.urgency, SEATS),
             "due_at": message.released_at,
+            "wait_ms": _UNSURE_MS,
         },
     )
 

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
-from warnd.ledger import deliveries, digits, events
+from warnd.ledger import deliveries, digits, events, latecomers
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import parse_attempt_id
-from warnd.ledger.outcomes import backoff_ms
+from warnd.ledger.outcomes import backoff_ms, lose_patience
 from warnd.ledger.values import dumps, maybe_ms
 from warnd.model.evidence import Evidence
 from warnd.model.sms import parse_reply
@@ -77,12 +77,13 @@ def _report(conn: Connection, report: Report, *, tag: str, jitter: float, stamp:
     else:
         proved = _proved(conn, row)
         deliveries.raise_evidence(conn, {row.delivery_no: proved}, stamp=stamp)
+        latecomers.tell(conn, [row.delivery_no])
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
     return conn.execute(
         text(
-            "SELECT a.leg_no, a.number, a.state, l.delivery_no, l.state AS leg_state, l.attempts, l.failures, l.channel, "
+            "SELECT a.leg_no, a.number, a.state, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, l.failures, l.channel, "
             "m.id AS message_id, m.closed_as, d.state AS delivery_state "
             "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
             "LEFT JOIN delivery d ON d.no = l.delivery_no WHERE a.leg_no = :leg AND a.number = :number"
@@ -131,7 +132,12 @@ def _proved(conn: Connection, row: Row[Any]) -> Evidence:
 
 
 def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float, stamp: Stamp) -> None:
-    """Fail the attempt; if it is its leg's newest, the leg becomes due again. Evidence stays."""
+    """Fail the attempt; if it is its leg's newest, the leg becomes due again. Evidence stays.
+
+    An attempt that was delivered whole stays delivered: reports come in any order, and a late "failed" takes nothing back.
+    """
+    if _proved(conn, row) >= Evidence.DELIVERED:
+        return
     failed = conn.execute(
         text(
             "UPDATE attempt SET state = 'failed', ended_at = :now, reason = :reason WHERE leg_no = :leg AND number = :number "
@@ -141,20 +147,32 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
             "leg": row.leg_no,
             "number": row.number,
             "now": stamp.now_ms,
-            "reason": report.reason or "reported as not delivered",
+            "reason": _reason(report),
         },
     )
     newest = row.number == row.attempts and row.leg_state in {"submitting", "waiting"}
     if failed.rowcount != 1 or not newest or row.closed_as is not None or row.delivery_state == "satisfied":
         return
     failures = row.failures + 1
+    silent = row.tries - (row.state == "accepted")  # This try was answered, though not as hoped.
     conn.execute(
         text(
-            "UPDATE leg SET state = 'due', due_at = :due_at, failures = :failures, repeat = 1, owner = NULL, lease_until = NULL, "
-            "token = token + 1 WHERE no = :no AND state IN ('submitting', 'waiting')"
+            "UPDATE leg SET state = 'due', due_at = :due_at, failures = :failures, tries = :tries, repeat = 1, owner = NULL, "
+            "lease_until = NULL, token = token + 1 WHERE no = :no AND state IN ('submitting', 'waiting')"
         ),
-        {"no": row.leg_no, "due_at": stamp.now_ms + backoff_ms(failures, jitter), "failures": failures},
+        {
+            "no": row.leg_no,
+            "due_at": stamp.now_ms + backoff_ms(failures, jitter),
+            "failures": failures,
+            "tries": silent,
+        },
     )
+    lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
+
+
+def _reason(report: Report) -> str:
+    told = report.reason or "reported as not delivered"
+    return told if report.part is None else f"partial: part {report.part} of {report.parts or '?'}: {told}"
 
 
 def _reply(conn: Connection, reply: Reply, *, stamp: Stamp) -> None:
@@ -173,6 +191,7 @@ def _reply(conn: Connection, reply: Reply, *, stamp: Stamp) -> None:
     if message_no is not None and answered:
         digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
         deliveries.raise_evidence(conn, dict.fromkeys(answered, Evidence.ACKNOWLEDGED), stamp=stamp)
+        latecomers.tell(conn, answered)
     else:
         told = {"channel": reply.channel, "receipt": key}
         events.append(conn, stamp=stamp, kind="receipt.unmatched", message_id=None, data=told)

@@ -318,6 +318,7 @@ Index("ix_delivery_recipient", delivery.c.recipient_no, delivery.c.message_no)
 Index("ix_delivery_region", delivery.c.message_no, delivery.c.region)
 Index(
     "ix_delivery_due_by",
+    delivery.c.message_no,  # Rows of closed messages, which nobody can be late with any more, are never walked over.
     delivery.c.due_by,
     sqlite_where=text("breached_at IS NULL AND satisfied_at IS NULL AND due_by IS NOT NULL"),
     postgresql_where=text("breached_at IS NULL AND satisfied_at IS NULL AND due_by IS NOT NULL"),

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import counters, events, messages, warnings
+from warnd.ledger import counters, deliveries, events, messages, warnings
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import PATIENCE, backoff_ms, give_way
+from warnd.model.evidence import DeliveryState
 
 
 def break_silence(conn: Connection, *, limit: int, jitter: float, stamp: Stamp) -> int:
@@ -17,8 +18,9 @@ def break_silence(conn: Connection, *, limit: int, jitter: float, stamp: Stamp) 
     rows = list(
         conn.execute(
             text(
-                "SELECT l.no, l.delivery_no, l.tries, l.tries_max, l.failures, l.priority, m.closed_as, a.state AS attempt_state "
-                "FROM leg l JOIN message m ON m.no = l.message_no "
+                "SELECT l.no, l.delivery_no, l.tries, l.tries_max, l.failures, l.priority, m.closed_as, a.state AS attempt_state, "
+                "d.state AS delivery_state FROM leg l JOIN message m ON m.no = l.message_no "
+                "LEFT JOIN delivery d ON d.no = l.delivery_no "
                 "LEFT JOIN attempt a ON a.leg_no = l.no AND a.number = l.attempts "
                 "WHERE l.state = 'waiting' AND l.due_at <= :now ORDER BY l.due_at, l.no LIMIT :limit"
             ),
@@ -31,11 +33,11 @@ def break_silence(conn: Connection, *, limit: int, jitter: float, stamp: Stamp) 
 
 
 def _next(conn: Connection, row: Row[Any], *, jitter: float, stamp: Stamp) -> None:
-    if row.closed_as is not None:
+    if row.closed_as is not None or row.delivery_state == DeliveryState.SATISFIED:
         _set(conn, row.no, state="done", due_at=stamp.now_ms)
     elif row.attempt_state == "unknown":  # Whether it left is still unknown after the wait: better twice than never.
         slow = backoff_ms(row.failures, jitter) if row.failures > PATIENCE else 0
-        _set(conn, row.no, state="due", due_at=stamp.now_ms + slow)
+        _set(conn, row.no, state="due", due_at=stamp.now_ms + slow, failures=row.failures)
     elif row.tries < row.tries_max:
         _set(conn, row.no, state="due", due_at=stamp.now_ms)
     else:
@@ -43,15 +45,15 @@ def _next(conn: Connection, row: Row[Any], *, jitter: float, stamp: Stamp) -> No
         give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
 
 
-def _set(conn: Connection, leg_no: int, *, state: str, due_at: int) -> None:
+def _set(conn: Connection, leg_no: int, *, state: str, due_at: int, failures: int = 0) -> None:
     """Move a waiting leg on; a repeat goes behind the first tries of its kind."""
     conn.execute(
         text(
-            "UPDATE leg SET state = :state, due_at = :due_at, "
+            "UPDATE leg SET state = :state, due_at = :due_at, failures = :failures, "
             "priority = CASE WHEN :state = 'due' AND priority % 10 = 0 THEN priority + 5 ELSE priority END "
             "WHERE no = :no AND state = 'waiting'"
         ),
-        {"no": leg_no, "state": state, "due_at": due_at},
+        {"no": leg_no, "state": state, "due_at": due_at, "failures": failures},
     )
 
 
@@ -59,22 +61,24 @@ def expire(conn: Connection, *, stamp: Stamp) -> list[str]:
     """End what has outlived its warning: messages close, warnings become expired. Return the ids of the messages."""
     over = list(
         conn.execute(
-            text("SELECT id FROM message WHERE closed_as IS NULL AND expires_at <= :now ORDER BY no"),
+            text("SELECT no, id FROM message WHERE closed_as IS NULL AND expires_at <= :now ORDER BY no"),
             {"now": stamp.now_ms},
-        ).scalars()
+        )
     )
-    for message_id in over:
-        messages.close(conn, message_id=message_id, closed_as="expired", stamp=stamp)
+    for message in over:  # What was due within its life is a breach, even if nobody was there to see the hour pass.
+        deliveries.mark_breaches(conn, message_no=message.no, limit=None, stamp=stamp)
+        messages.close(conn, message_id=message.id, closed_as="expired", stamp=stamp)
     waiting = conn.execute(
         text(
-            "SELECT id, state FROM warning WHERE state IN ('held', 'in_review', 'dispatching', 'completed') "
-            "AND expires IS NOT NULL AND expires <= :now ORDER BY no"
+            "SELECT id, state FROM warning WHERE (state IN ('held', 'in_review', 'dispatching', 'completed') "
+            "AND expires IS NOT NULL AND expires <= :now) OR (state = 'dispatching' AND expires IS NULL "  # A Cancel.
+            "AND EXISTS (SELECT 1 FROM message m WHERE m.id = warning.id AND m.closed_as = 'expired')) ORDER BY no"
         ),
         {"now": stamp.now_ms},
     )
     for row in list(waiting):
         warnings.move(conn, warning_id=row.id, old=row.state, new="expired", stamp=stamp, by="clock")
-    return over
+    return [message.id for message in over]
 
 
 def complete(conn: Connection, *, stamp: Stamp) -> list[str]:

@@ -1,0 +1,50 @@
+"""Whoever turns out to have heard a version that was already cancelled or replaced: they are told of that, too."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from warnd.ledger import planning
+from warnd.ledger.values import many
+from warnd.model.plan import Plan
+
+
+def tell(conn: Connection, delivery_nos: Iterable[int]) -> None:
+    """Add the recipients of these deliveries of withdrawn messages to what withdrew them, if that is open and has not told them.
+
+    While it is still being planned, planning itself will find them.
+    """
+    for row in _late(conn, sorted(set(delivery_nos))):
+        newest = conn.execute(
+            text(
+                "SELECT * FROM message WHERE chain_id = :chain AND seq > :seq AND closed_as IS NULL "
+                "AND stage IN ('carry', 'planned') ORDER BY seq DESC LIMIT 1"
+            ),
+            {"chain": row.chain_id, "seq": row.seq},
+        ).one_or_none()
+        if newest is not None:
+            planning.carry_range(
+                conn,
+                message=newest,
+                plan=Plan.from_dict(json.loads(newest.plan)),
+                old_no=row.message_no,
+                after=row.recipient_no - 1,
+                upto=row.recipient_no,
+                channels=_channels(conn, row.no) | {"mqtt"},  # A terminal that heard by a topic had no leg.
+            )
+
+
+def _late(conn: Connection, nos: list[int]) -> list[Row[Any]]:
+    statement = many(
+        "SELECT d.no, d.message_no, d.recipient_no, m.chain_id, m.seq FROM delivery d JOIN message m ON m.no = d.message_no "
+        "WHERE d.no IN :nos AND m.closed_as = 'withdrawn' AND d.evidence > 0 ORDER BY d.no",
+        "nos",
+    )
+    return list(conn.execute(statement, {"nos": nos})) if nos else []
+
+
+def _channels(conn: Connection, delivery_no: int) -> frozenset[str]:
+    rows = conn.execute(text("SELECT DISTINCT channel FROM leg WHERE delivery_no = :no"), {"no": delivery_no})
+    return frozenset(rows.scalars())
