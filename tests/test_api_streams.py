@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from tests.fakes.web_centre import CAP_TYPE, Centre, centre, flood
 from tests.waiting import until
 from warnd.bell import Bell
 from warnd.web import CannotListen, bind, serve
+from warnd.web.connections import bounded, most
 from warnd.web.doors import Doors
 from warnd.web.sse import EventStream, Streams, event
 
@@ -280,3 +282,53 @@ async def test_the_bell_wakes_everyone_and_remembers_how_often_it_rang() -> None
     assert not await bell.wait(0.001)
     assert not await bell.wait(0.001, since=1)
     assert await bell.wait(10, since=0)
+
+
+@asynccontextmanager
+async def bounded_server(tmp_path: Path, *, limit: int, first_request_s: float) -> AsyncIterator[int]:
+    async with centre(tmp_path) as built, asyncio.TaskGroup() as group:
+        listening = bind("127.0.0.1", 0)
+        started = asyncio.Event()
+        kind = bounded(limit, first_request_s=first_request_s)
+        serving = group.create_task(serve(built.daemon.app, listening=listening, started=started.set, connection=kind))
+        await started.wait()
+        yield listening.getsockname()[1]
+        serving.cancel()
+
+
+async def test_connections_are_bounded_and_a_place_that_becomes_free_is_given_again(tmp_path: Path) -> None:
+    reserved_for_this_machine = 64
+    async with (
+        bounded_server(tmp_path, limit=-reserved_for_this_machine + 2, first_request_s=60) as port,
+        asyncio.timeout(10),
+    ):
+        first, second, third = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert await _is_closed(third[0])
+        first[1].write(b"GET /healthz HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n")
+        assert b"alive" in await first[0].read()
+        again = await asyncio.open_connection("127.0.0.1", port)
+        again[1].write(b"GET /healthz HTTP/1.1\r\nHost: w\r\n\r\n")
+        assert b"200" in await again[0].readline()
+        for _, writer in (first, second, third, again):
+            writer.close()
+
+
+async def _is_closed(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: w\r\nX: "])
+async def test_who_connects_and_does_not_ask_is_let_go(tmp_path: Path, said: bytes) -> None:
+    async with bounded_server(tmp_path, limit=100, first_request_s=0.05) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        assert await _is_closed(reader)
+        writer.close()
+
+
+def test_visitors_never_get_more_than_half_of_the_files() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 16 <= most() <= max(16, soft // 2)

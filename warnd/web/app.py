@@ -14,7 +14,7 @@ from warnd.channel import Channel
 from warnd.clock import Clock
 from warnd.ledger.store import Ledger
 from warnd.resources import shipped
-from warnd.web import terminals, warnings
+from warnd.web import connections, terminals, warnings
 from warnd.web.body import BodyLimit
 from warnd.web.desk import Desk
 from warnd.web.docs import OPENAPI, Docs
@@ -27,7 +27,7 @@ from warnd.web.site import Site
 from warnd.web.sse import Streams
 
 API_STREAMS = 64
-SITE_STREAMS = 2_000
+SITE_STREAMS_MAX = 2_000  # And never more than half of the connections, so that pages are still served beside them.
 _DESCRIPTION = (
     "Brings approved CAP warnings in and shows which villages have heard them. Every refusal is a problem document (RFC 9457) "
     "whose reasons say what is wrong, where, and what to do. Times are RFC 3339 in UTC."
@@ -86,7 +86,7 @@ def create_app(
         problems=problems,
         public_url=public_url.rstrip("/"),
         api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
-        site_streams=Streams(most=SITE_STREAMS, bell=bell, clock=clock),
+        site_streams=Streams(most=min(SITE_STREAMS_MAX, connections.most() // 2), bell=bell, clock=clock),
     )
     pages = Pages(
         folder,

@@ -1,7 +1,6 @@
 """Who asks: bearer tokens checked by their hash, and the scope that an endpoint needs."""
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, Security
@@ -10,6 +9,7 @@ from starlette.requests import Request
 
 from warnd.ledger import tokens
 from warnd.model.authority import Principal, Scope
+from warnd.web.connections import is_loopback
 from warnd.web.doors import Doors, Given
 from warnd.web.problems import Problem
 
@@ -65,11 +65,4 @@ async def is_insider(doors: Doors, request: Request) -> bool:
     if kind.lower() == "bearer" and await known(doors, token.strip()) is not None:
         return True
     forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    return not forwarded and request.client is not None and _is_loopback(request.client.host)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not forwarded and request.client is not None and is_loopback(request.client.host)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from warnd.web.connections import Connection, bounded, most
 from warnd.web.doors import Doors
 
 _GRACE_S = 3  # For requests under way when the daemon stops; the whole daemon has ten seconds.
@@ -50,19 +51,28 @@ class _Server(uvicorn.Server):
         self._tell()
 
 
-async def serve(app: FastAPI, *, listening: socket.socket, started: Callable[[], None] = lambda: None) -> None:
+async def serve(
+    app: FastAPI,
+    *,
+    listening: socket.socket,
+    started: Callable[[], None] = lambda: None,
+    connection: type[Connection] | None = None,
+) -> None:
     """Serve until cancelled; then end streams, finish what is under way for at most three seconds, and close the socket.
 
     Args:
         app: What `create_app` returned.
         listening: From `bind`.
         started: Called once requests are answered.
+        connection: How connections are bounded; None = by how many files this process may open.
     """
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=connection or bounded(most()),
+        ws="none",
         server_header=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_GRACE_S,

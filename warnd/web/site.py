@@ -21,6 +21,7 @@ from warnd.model.cap import Alert
 FRESH_S = 0.2  # A picture younger than this is not taken again, even if the bell rang.
 STALE_S = 1.0  # One older than this is: warnings run out without a ring.
 _ALERTS_KEPT = 1_000
+_FINDS_AT_ONCE = 2  # Visitors wait for each other before they keep the ledger from those who work with it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Site:
         self._clock = clock
         self._bell = bell
         self._turn = asyncio.Lock()
+        self._finding = asyncio.Semaphore(_FINDS_AT_ONCE)
         self._picture: Picture | None = None
         self._rings = -1
         self._taken_at = 0.0
@@ -69,7 +71,8 @@ class Site:
 
     async def find(self, warning_id: str) -> Shown | None:
         """Return one public warning, in force or past; None if there is none of this id that the public may see."""
-        found = await self._ledger.read(views.public_warning, warning_id=warning_id, now=self._clock.now())
+        async with self._finding:
+            found = await self._ledger.read(views.public_warning, warning_id=warning_id, now=self._clock.now())
         return None if found is None else await self._with_alert(found)
 
     async def _look(self, before: Picture | None) -> Picture:
