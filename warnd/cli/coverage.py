@@ -9,7 +9,7 @@ from warnd.cli.client import Answer, Api, connect, must
 from warnd.cli.given import WarningId
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.stop import Exit
-from warnd.cli.words import plain
+from warnd.cli.words import moment, plain
 
 Unconfirmed = Annotated[bool, typer.Option("--unconfirmed", help="Only the villages that are not confirmed.")]
 Parent = Annotated[str | None, typer.Option("--parent", metavar="CODE", help="Look into this region.")]
@@ -75,9 +75,9 @@ def villages(unconfirmed: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for each in unconfirmed:
         detail = f" ({plain(each['detail'])})" if each.get("detail") else ""
-        step = f"; next: {plain(each['next_step'])} at {plain(each.get('next_at'))}" if each.get("next_step") else ""
+        step = f"; next: {plain(each['next_step'])} at {moment(each.get('next_at'))}" if each.get("next_step") else ""
         lines.append(
             f"{plain(each.get('code'))}  {plain(each.get('name'))}: {plain(each.get('reason'))}{detail} "
-            f"since {plain(each.get('since'))}{step}"
+            f"since {moment(each.get('since'))}{step}"
         )
     return lines or ["No targeted village is unconfirmed."]

@@ -9,7 +9,7 @@ from warnd.cli.client import connect, must
 from warnd.cli.given import WarningId
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.stop import Exit
-from warnd.cli.words import plain
+from warnd.cli.words import moment, plain
 
 RecipientId = Annotated[str, typer.Argument(metavar="RECIPIENT", help="The id in recipients.csv.")]
 
@@ -45,10 +45,10 @@ def _who(found: Mapping[str, Any]) -> list[str]:
 def _deliveries(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for each in found.get("deliveries") or ():
-        breach = f"; late since {plain(each['breached_at'])}" if each.get("breached_at") else ""
+        breach = f"; late since {moment(each['breached_at'])}" if each.get("breached_at") else ""
         lines.append(
             f"{plain(each.get('purpose'))}: {plain(each.get('state'))}, evidence {plain(each.get('evidence'))}, "
-            f"demanded {plain(each.get('proof'))} by {plain(each.get('due_by'))}{breach}"
+            f"demanded {plain(each.get('proof'))} by {moment(each.get('due_by'))}{breach}"
         )
         lines += _legs(each.get("legs") or ())
     return lines
@@ -65,14 +65,14 @@ def _publications(found: Mapping[str, Any]) -> list[str]:
 def _legs(legs: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for leg in legs:
-        due = f", next at {plain(leg['due_at'])}" if leg.get("due_at") else ""
+        due = f", next at {moment(leg['due_at'])}" if leg.get("due_at") else ""
         lines.append(
             f"  {plain(leg.get('channel'))} to {plain(leg.get('address_masked'))}: {plain(leg.get('state'))}{due}"
         )
         for attempt in leg.get("attempts") or ():
             why = f" ({plain(attempt['reason'])})" if attempt.get("reason") else ""
             lines.append(
-                f"    try {plain(attempt.get('number'))} at {plain(attempt.get('submitted_at'))}: {plain(attempt.get('state'))}{why}"
+                f"    try {plain(attempt.get('number'))} at {moment(attempt.get('submitted_at'))}: {plain(attempt.get('state'))}{why}"
             )
     return lines
 
@@ -86,12 +86,12 @@ def _receipt(each: Mapping[str, Any]) -> str:
     part = f" part {plain(each['part'])} of {plain(each.get('parts'))}" if each.get("part") else ""
     word = "failed" if each.get("failed") else plain(each.get("evidence"))
     why = f" ({plain(each['reason'])})" if each.get("reason") else ""
-    return f"  receipt {plain(each.get('received_at'))} {plain(each.get('channel'))} {plain(each.get('kind'))}{part}: {word}{why}"
+    return f"  receipt {moment(each.get('received_at'))} {plain(each.get('channel'))} {plain(each.get('kind'))}{part}: {word}{why}"
 
 
 def _playback(each: Mapping[str, Any]) -> str:
     why = f" ({plain(each['reason'])})" if each.get("reason") else ""
     return (
-        f"  receipt {plain(each.get('received_at'))} loudspeaker {plain(each.get('stage'))}, pass {plain(each.get('pass_done'))}, "
+        f"  receipt {moment(each.get('received_at'))} loudspeaker {plain(each.get('stage'))}, pass {plain(each.get('pass_done'))}, "
         f"{plain(each.get('played_ms'))} ms, amplifier {plain(each.get('amplifier'))}{why}"
     )

@@ -48,6 +48,7 @@ def _doubts(seen: Mapping[str, Any]) -> list[str]:
         f"  {plain(each.get('code'))} {plain(each.get('name'))}: {plain(each.get('reason'))}"
         for each in lonely[:_SHOWN]
     ]
+    lines += [f"  and {len(lonely) - _SHOWN} more; --json names them"] if len(lonely) > _SHOWN else []
     lines += _listed("Outside this node's jurisdiction, not messaged", seen.get("outside") or ())
     lines += _listed("Languages without a text", seen.get("missing_languages") or ())
     lines += _listed("Geocodes unknown here", seen.get("unknown_geocodes") or ())

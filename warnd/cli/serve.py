@@ -1,8 +1,10 @@
 """`warnd serve`: runs the daemon in the foreground, as systemd wants it."""
 
+import sys
+
 from warnd import daemon
 from warnd.cli.logs import write_logs
-from warnd.cli.output import warn
+from warnd.cli.output import say
 from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
 from warnd.ledger.store import StoreError
@@ -15,8 +17,13 @@ def serve(*, config: ConfigFile = None) -> None:
     settings = load_settings(config)
     write_logs(settings.log)
     try:
-        daemon.run(settings, ready=lambda url: warn(f"warnd serves {url}"))
+        daemon.run(settings, ready=_tell)
     except (SettingsError, daemon.ConfigurationError) as wrong:
         raise Stop(str(wrong), code=Exit.USAGE) from wrong
     except (StoreError, KeyFileError, OSError) as closed:
         raise Stop(str(closed), code=Exit.UNREACHABLE) from closed
+
+
+def _tell(url: str) -> None:
+    say(f"warnd serves {url}")
+    sys.stdout.flush()  # Whoever waits for this line may be reading a pipe.

@@ -13,7 +13,7 @@ from warnd.cli.client import Answer, Api, connect, must
 from warnd.cli.given import MaybeWarningId
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.stop import Exit, Stop
-from warnd.cli.words import named, plain, totals, villages
+from warnd.cli.words import moment, named, plain, totals, villages
 
 _LISTED = 50  # Warnings on a screen without an id; --json has the daemon's page.
 _LOOK_AGAIN_S = 1.0
@@ -103,7 +103,7 @@ def _details(warning: Mapping[str, Any]) -> list[str]:
     return [
         f"{named(warning)} is {plain(warning.get('state'))}",
         f"  {plain(warning.get('headline'))}",
-        f"  from {plain(warning.get('sender'))}, sent {plain(warning.get('sent'))}, expires {plain(warning.get('expires'))}",
+        f"  from {plain(warning.get('sender'))}, sent {moment(warning.get('sent'))}, expires {moment(warning.get('expires'))}",
         *totals(warning),
         *planning,
     ]

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 _EVIDENCE = ("none", "accepted", "delivered", "presented", "acknowledged")
@@ -27,10 +28,23 @@ def reasons(found: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def moment(value: object) -> str:
+    """Return a time of the daemon's (RFC 3339 UTC) to the second, which is what a person reads; anything else as it stands."""
+    try:
+        return f"{datetime.fromisoformat(str(value)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except ValueError:
+        return plain(value)
+
+
 def named(warning: Mapping[str, Any]) -> str:
-    """Return a warning in a few words: level, event and id."""
+    """Return a warning in a few words: level (or that it cancels, and how), event and id."""
     drill = "" if warning.get("status") == "Actual" else f"[{plain(warning.get('status'))}] "
-    return f"{drill}{plain(warning.get('level'))} {plain(warning.get('event'))} ({plain(warning.get('id'))})"
+    kind = (
+        f"{plain(warning.get('cancel_kind') or 'cancel')} of"
+        if warning.get("msg_type") == "Cancel"
+        else plain(warning.get("level"))
+    )
+    return f"{drill}{kind} {plain(warning.get('event'))} ({plain(warning.get('id'))})"
 
 
 def totals(warning: Mapping[str, Any]) -> list[str]:
