@@ -33,7 +33,7 @@ left = int(pages)
 
 def told(doing, done, whole):
     global left
-    if doing == "importing":
+    if doing in ("importing", "changing"):
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -138,6 +138,24 @@ def test_an_import_of_regions_killed_in_the_middle_is_as_if_it_had_not_been(
     again = villages(name="庄", towns="990101002")
     assert register.regions(again).changed == COUNT
     clean.regions(again)
+    assert register.tables() == clean.tables()
+
+
+def test_changes_of_many_regions_killed_in_the_middle_are_completed_by_the_next_run(
+    register: Register, clean: Register
+) -> None:
+    """Their names change in pieces, so that the daemon is not stopped; their place in the tree does not."""
+    for each in (register, clean):
+        each.regions(villages(name="村"))
+    places = {row[0]: row[5] for row in register.tables()["region"]}
+    changed = villages(name="庄", towns="990101002")
+    die(register, "regions", changed, pages=4)  # Three of comparing, one of changing.
+    found = register.tables()["region"]
+    assert {row[0]: row[5] for row in found} == places
+    assert sum(row[1].startswith("庄") for row in found) == CHUNK
+    register.clock.advance(LEASE_S + 1)
+    register.regions(changed)
+    clean.regions(changed)
     assert register.tables() == clean.tables()
 
 

@@ -11,11 +11,12 @@ from warnd.intake.importing.staged import CHUNK, chunks, report_repeated
 from warnd.intake.importing.summary import Options, Summary
 from warnd.intake.importing.tree import Tree
 from warnd.ledger.enrolment import regions
+from warnd.ledger.enrolment.regions import RegionFacts
 from warnd.ledger.enrolment.staging import Stage, Staged
 from warnd.model.region import stored_code
 
 COLUMNS = len(RegionEntry._fields)
-_MOVED, _CHANGED, _REMOVED = "moved", "changed", "removed"
+_MOVED, _PLACED, _DESCRIBED, _REMOVED = "moved", "placed", "described", "removed"
 
 
 class RegionImport:
@@ -27,6 +28,7 @@ class RegionImport:
         self._stage = stage
         self._options = options
         self._tree = Tree()
+        self._described = 0
         self.summary = Summary("regions", options.dry_run)
 
     def read(self) -> None:
@@ -60,7 +62,7 @@ class RegionImport:
                 standing = regions.standing(conn, codes=[facts.code for facts in placed])
             new = [facts for facts in placed if facts.code not in standing]
             changed = [facts for facts in placed if facts.code in standing and standing[facts.code] != facts]
-            self._stage.put_aside(_CHANGED, ((facts.code, "") for facts in changed))
+            self._put_aside(changed, standing)
             self.summary.new += len(new)
             self.summary.changed += len(changed)
             self.summary.unchanged += len(page) - len(new) - len(changed)
@@ -69,20 +71,36 @@ class RegionImport:
                     regions.add(conn, new, rev=rev)
 
     def publish(self, rev: int) -> None:
-        """Change, move and remove in the one transaction that makes the revision visible.
+        """Change, move and remove in the transaction that makes the revision visible.
 
-        Changed regions have no versions, so they must change for everybody at once; it takes as long as there are changes.
+        Regions have no versions, so a change is seen by everybody at once. Where there are many changes, those of names, people, points
+        and shapes go ahead in pieces: one transaction over a whole country would stop the daemon for longer than it waits.
         """
+        large = self._described > CHUNK
+        for number, pairs in enumerate(self._stage.aside(_DESCRIBED, CHUNK) if large else (), 1):
+            with self._door.write() as conn:
+                regions.describe(conn, self._facts(pairs))
+            self._options.progress("changing", number * CHUNK, self._described)
         with self._door.publish(rev) as conn:
+            for pairs in self._stage.aside(_DESCRIBED, CHUNK) if not large else ():
+                regions.describe(conn, self._facts(pairs))
             for pairs in self._stage.aside(_MOVED, CHUNK):
                 regions.move(conn, pairs)
-            for pairs in self._stage.aside(_CHANGED, CHUNK):
-                rows = self._stage.of([code for code, _ in pairs])
-                regions.change(
-                    conn, [facts for row in rows if (facts := self._tree.place(RegionEntry._make(row.values)))]
-                )
+            for pairs in self._stage.aside(_PLACED, CHUNK):
+                regions.place(conn, self._facts(pairs))
             for pairs in self._stage.aside(_REMOVED, CHUNK):
                 regions.remove(conn, [code for code, _ in pairs])
+
+    def _put_aside(self, changed: list[RegionFacts], standing: dict[str, RegionFacts]) -> None:
+        placed = [facts.code for facts in changed if _place(facts) != _place(standing[facts.code])]
+        described = [facts.code for facts in changed if _rest(facts) != _rest(standing[facts.code])]
+        self._stage.put_aside(_PLACED, ((code, "") for code in placed))
+        self._stage.put_aside(_DESCRIBED, ((code, "") for code in described))
+        self._described += len(described)
+
+    def _facts(self, pairs: list[tuple[str, str]]) -> list[RegionFacts]:
+        rows = self._stage.of([code for code, _ in pairs])
+        return [facts for row in rows if (facts := self._tree.place(RegionEntry._make(row.values)))]
 
     def _entries(self) -> Iterator[tuple[object, ...]]:
         problems, notes = self.summary.problems, self.summary.notes
@@ -153,3 +171,11 @@ class RegionImport:
             done += len(page)
             self._options.progress(what, done, whole)
             self._door.linger()
+
+
+def _place(facts: RegionFacts) -> tuple[object, ...]:
+    return tuple(getattr(facts, name) for name in regions.PLACE)
+
+
+def _rest(facts: RegionFacts) -> tuple[object, ...]:
+    return tuple(value for name, value in zip(facts._fields, facts, strict=True) if name not in regions.PLACE)

@@ -1,6 +1,6 @@
 """Regions on their way in and out of the directory."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
@@ -41,6 +41,9 @@ class Upper(NamedTuple):
     lat: float | None
     lon: float | None
 
+
+PLACE = ("tier", "parent", "path")
+"""What says where a region is in the tree."""
 
 _COLUMNS = [region.c[name] for name in RegionFacts._fields]
 
@@ -103,11 +106,17 @@ def add(conn: Connection, rows: Iterable[RegionFacts], *, rev: int) -> None:
     conn.execute(insert(region), [{**row._asdict(), "from_rev": rev} for row in rows])
 
 
-def change(conn: Connection, rows: Iterable[RegionFacts]) -> None:
-    """Overwrite regions, for all readers at once: only in the transaction that publishes the revision."""
-    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in RegionFacts._fields if name != "code"}
-    statement = update(region).where(region.c.code == bindparam("new_code")).values(values)
-    conn.execute(statement, [_renamed(row._asdict()) for row in rows])
+def describe(conn: Connection, rows: Iterable[RegionFacts]) -> None:
+    """Overwrite all of the regions but their place in the tree. Each row stays sound by itself, so this may go in pieces."""
+    _overwrite(conn, rows, [name for name in RegionFacts._fields if name not in PLACE])
+
+
+def place(conn: Connection, rows: Iterable[RegionFacts]) -> None:
+    """Overwrite the place of regions in the tree: only in the transaction that publishes the revision.
+
+    Half of a tree moved would hide villages from those who look below a region.
+    """
+    _overwrite(conn, rows, PLACE)
 
 
 def move(conn: Connection, places: Iterable[tuple[str, str]]) -> None:
@@ -121,5 +130,9 @@ def remove(conn: Connection, codes: Sequence[str]) -> None:
     conn.execute(delete(region).where(region.c.code.in_(codes)))
 
 
-def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"new_{name}": value for name, value in values.items()}
+def _overwrite(conn: Connection, rows: Iterable[RegionFacts], columns: Sequence[str]) -> None:
+    # Only the columns meant: SQLite rewrites every index that has one of those named, changed or not.
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    statement = update(region).where(region.c.code == bindparam("new_code")).values(values)
+    names = ("code", *columns)
+    conn.execute(statement, [{f"new_{name}": getattr(row, name) for name in names} for row in rows])
