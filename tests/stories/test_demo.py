@@ -76,3 +76,27 @@ def test_asked_to_stop_it_ends_all_its_parts(tmp_path: Path, number: signal.Sign
         assert process.wait(_PATIENCE_S) == 0
     assert still_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_dies_is_named_and_its_log_is_kept(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        lines_until(process, "Released:")
+        os.kill(daemon_of(tmp_path), signal.SIGKILL)
+        seen = "".join(lines_until(process, "What the parts wrote is kept in"))
+        assert process.stdout is not None
+        seen += process.stdout.read()
+        assert process.wait(_PATIENCE_S) == 3
+    assert "The daemon ended by itself with code -9" in seen
+    assert "Traceback" not in seen
+    assert still_running(tmp_path) == []
+    (kept,) = tmp_path.iterdir()
+    assert "starting" in (kept / "daemon.log").read_text("utf-8")
+
+
+def daemon_of(folder: Path) -> int:
+    """Return the process id of the daemon that works in `folder`."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        words = entry.read_bytes().split(b"\0")
+        if b"serve" in words and any(str(folder).encode() in word for word in words):
+            return int(entry.parent.name)
+    raise AssertionError("no daemon is running")

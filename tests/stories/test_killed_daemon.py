@@ -30,9 +30,10 @@ _TOKEN = "story-token"
 
 @dataclass(slots=True)
 class Memory:
-    """What was true at the last look."""
+    """What was true at the last look; `busy` counts the looks that found work under way or waiting."""
 
     standing: Standing | None = None
+    busy: int = 0
 
     def look(self, conn: Connection) -> None:
         """Check everything, and that nothing fell since the last look (DESIGN §11, 2)."""
@@ -41,6 +42,10 @@ class Memory:
         if self.standing is not None:
             never_fell(self.standing, now)
         self.standing = now
+        waiting = (
+            "SELECT count(*) FROM leg l JOIN message m ON m.no = l.message_no WHERE m.closed_as IS NULL AND l.state IN "
+        )
+        self.busy += conn.execute(text(f"{waiting} ('due', 'submitting')")).scalar_one() > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,9 @@ async def test_nobody_is_lost_however_often_the_daemon_is_killed(tmp_path: Path)
         ringing.cancel()
     with centre.store() as conn:
         memory.look(conn)
+        assert (
+            memory.busy >= (_KILLS_BEFORE_CANCEL + _KILLS_AFTER_CANCEL) // 2
+        )  # Kills of an idle daemon would show nothing.
         whoever_heard_is_told_of_the_end(conn)
     _repeats_say_so(centre)
 
