@@ -28,7 +28,7 @@ _CANCEL_LIFE_MS = (
     2 * 3600 * 1000
 )  # A Cancel is worth telling at least this long, even when what it cancels ends sooner.
 _OPEN_STATES = ("held", "in_review", "dispatching", "completed")
-_RELEASED = ("dispatching", "completed")
+_WAITING = ("held", "in_review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _beyond(conn: Connection, reading: Reading, region: str) -> str | None:
 def _store(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp) -> Submission:
     """Store a warning that is new here, in its chain, in the state that rules and scope give it."""
     alert = entry.reading.alert
-    chain = _chain(conn, alert)
+    chain = _chain(conn, alert, authority=authority)
     reasons = entry.reading.reasons + _chain_reasons(alert, chain)
     cancelled_by = _cancelled_before(conn, alert, authority=authority)
     state = _state(entry, reasons, cancelled=cancelled_by is not None)
@@ -121,23 +121,31 @@ def _store(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp
     )
     warnings.insert(conn, new, stamp=stamp)
     if state == "dispatching":
-        return _after_release(conn, entry, reasons, stamp=stamp)
+        return _after_release(conn, entry, reasons, authority=authority, stamp=stamp)
     fates = {"held": Fate.HELD, "in_review": Fate.IN_REVIEW, "cancelled": Fate.CANCELLED}
     return Submission(fates[state], entry.fresh_id, reasons)
 
 
-def _after_release(conn: Connection, entry: Entry, reasons: tuple[Reason, ...], *, stamp: Stamp) -> Submission:
-    older = release(conn, entry.reading, warning_id=entry.fresh_id, by=entry.by, stamp=stamp)
-    if older is not None:
-        return Submission(Fate.OVERTAKEN, entry.fresh_id, (*reasons, findings.overtaken(older)))
+def _after_release(
+    conn: Connection, entry: Entry, reasons: tuple[Reason, ...], *, authority: Authority, stamp: Stamp
+) -> Submission:
+    newer = release(conn, entry.reading, warning_id=entry.fresh_id, by=entry.by, authority=authority, stamp=stamp)
+    if newer is not None:
+        return Submission(Fate.OVERTAKEN, entry.fresh_id, (*reasons, findings.overtaken(newer)))
     return Submission(Fate.RELEASED, entry.fresh_id, reasons)
 
 
-def _chain(conn: Connection, alert: cap.Alert) -> list[Row[Any]]:
-    """Return the chain that an Update or Cancel belongs to, oldest first; empty if nothing it refers to is known."""
-    if alert.msg_type not in {"Update", "Cancel"}:
-        return []
-    known = warnings.referenced(conn, keys=[reference.key for reference in alert.references])
+def _chain(conn: Connection, alert: cap.Alert, *, authority: Authority) -> list[Row[Any]]:
+    """Return the chain that a warning belongs to, oldest first; empty if it begins one or refers to nothing known.
+
+    An Alert may come after its own Update, by a slower road; then it belongs to the chain that the Update began.
+    """
+    if alert.msg_type in {"Update", "Cancel"}:
+        known = warnings.referenced(conn, keys=[reference.key for reference in alert.references])
+    else:
+        later = warnings.referring(conn, sender=alert.sender, identifier=alert.identifier)
+        known = [row for row in later if row.msg_type == "Update" and row.released_at is not None]
+        known = [row for row in known if authority.may_change(sender=row.sender, chain_sender=alert.sender)]
     return warnings.chain(conn, chain_id=known[0].chain_id) if known else []
 
 
@@ -147,7 +155,7 @@ def _chain_reasons(alert: cap.Alert, chain: list[Row[Any]]) -> tuple[Reason, ...
     if not chain:
         named = " ".join(f"{reference.sender},{reference.identifier}" for reference in alert.references)
         return (cap.finding("reference_unknown", "references", f"unknown here: {named}"),)
-    ended = next((row for row in chain if row.msg_type == "Cancel" and row.state in _RELEASED), None)
+    ended = next((row for row in chain if row.msg_type == "Cancel" and row.released_at is not None), None)
     return (findings.chain_cancelled(ended.id),) if ended is not None else ()
 
 
@@ -155,7 +163,7 @@ def _cancelled_before(conn: Connection, alert: cap.Alert, *, authority: Authorit
     """Return the Cancel that came before the message it cancels and had the right to, or None."""
     earlier = warnings.referring(conn, sender=alert.sender, identifier=alert.identifier)
     for row in earlier:
-        released = row.msg_type == "Cancel" and row.state in (*_RELEASED, "expired")
+        released = row.msg_type == "Cancel" and row.released_at is not None
         if released and authority.may_change(sender=row.sender, chain_sender=alert.sender):
             return row
     return None
@@ -197,29 +205,66 @@ def _new(entry: Entry, reasons: tuple[Reason, ...], *, state: str, chain_id: str
     )
 
 
-def release(conn: Connection, reading: Reading, *, warning_id: str, by: Principal, stamp: Stamp) -> str | None:
+def release(
+    conn: Connection, reading: Reading, *, warning_id: str, by: Principal, authority: Authority, stamp: Stamp
+) -> str | None:
     """Let a stored, waiting warning go out: end what it replaces, open its message. One short transaction.
 
     Returns None if it went out, or the id of a newer version of its chain if one stands: then this one is superseded.
+
+    Raises:
+        warnings.IllegalMove: It does not wait any more.
     """
-    row = warnings.by_id(conn, warning_id=warning_id)
-    assert row is not None
+    row = _placed(conn, warning_id, authority=authority)
     warnings.approve(conn, warning_id=warning_id, approvals=_approvals(row, by, stamp))
     earlier = [one for one in warnings.chain(conn, chain_id=row.chain_id) if one.no != row.no]
     if row.msg_type == "Cancel":
         warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
         _cancel(conn, row, earlier, by=by, stamp=stamp)
         return None
-    newer = next((one for one in earlier if one.sent >= row.sent and one.msg_type != "Cancel"), None)
+    newer = next((one for one in earlier if _stands_before(one, row)), None)
     if newer is not None:
         warnings.move(
             conn, warning_id=row.id, old=row.state, new="superseded", stamp=stamp, by=by.name, because=newer.id
         )
         return str(newer.id)
     warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
-    _end(conn, earlier, as_="superseded", because=row.id, by=by, stamp=stamp)
+    replaced = [one for one in earlier if one.released_at is not None or _older_draft(one, row)]
+    _end(conn, replaced, as_="superseded", because=row.id, by=by, stamp=stamp)
     messages.open_message(conn, _warning_message(reading, row), stamp=stamp)
     return None
+
+
+def _stands_before(one: Row[Any], row: Row[Any]) -> bool:
+    """Say whether `one` went out and was sent no earlier than `row`; what only waits, or was turned down, overtakes nothing."""
+    return bool(one.msg_type != "Cancel" and one.released_at is not None and one.sent >= row.sent)
+
+
+def _older_draft(one: Row[Any], row: Row[Any]) -> bool:
+    """Say whether `one` still waits and has nothing to say any more; a Cancel that waits is worth its decision whenever it was sent."""
+    return bool(one.msg_type != "Cancel" and one.sent <= row.sent)
+
+
+def _placed(conn: Connection, warning_id: str, *, authority: Authority) -> Row[Any]:
+    """Return the waiting warning with its place in its chain as the chain stands now.
+
+    While it waited, what it refers to may have come in, and later versions may have gone out; terminals obey the higher place only.
+    """
+    row = warnings.by_id(conn, warning_id=warning_id)
+    if row is None or row.state not in _WAITING:
+        raise warnings.IllegalMove(f"{warning_id} does not wait")
+    keys = [(sender, identifier) for sender, identifier, _ in json.loads(row.refs)]
+    known = warnings.referenced(conn, keys=keys) if row.chain_id == row.id else []
+    meant = next((one for one in known if authority.may_change(sender=row.sender, chain_sender=one.sender)), None)
+    chain_id = row.chain_id if meant is None else meant.chain_id
+    others = [one.seq for one in warnings.chain(conn, chain_id=chain_id) if one.no != row.no]
+    seq = max([row.seq, *(one + 1 for one in others)])
+    if (chain_id, seq) == (row.chain_id, row.seq):
+        return row
+    warnings.place(conn, warning_id=warning_id, chain_id=chain_id, seq=seq)
+    placed = warnings.by_id(conn, warning_id=warning_id)
+    assert placed is not None
+    return placed
 
 
 def _approvals(row: Row[Any], by: Principal, stamp: Stamp) -> list[Mapping[str, Any]]:
@@ -230,13 +275,15 @@ def _end(conn: Connection, rows: list[Row[Any]], *, as_: str, because: str, by: 
     """End earlier versions: their messages close with one row each, whatever number of deliveries is open."""
     for one in rows:
         messages.close(conn, message_id=one.id, closed_as="withdrawn", stamp=stamp)
-        if one.state in _OPEN_STATES and one.msg_type != "Cancel":
+        if one.state in _OPEN_STATES:
             warnings.move(conn, warning_id=one.id, old=one.state, new=as_, stamp=stamp, by=by.name, because=because)
 
 
 def _cancel(conn: Connection, row: Row[Any], earlier: list[Row[Any]], *, by: Principal, stamp: Stamp) -> None:
     told = messages.of_chain(conn, chain_id=row.chain_id)
-    _end(conn, earlier, as_="cancelled", because=row.id, by=by, stamp=stamp)
+    before = [one for one in earlier if one.msg_type == "Cancel"]
+    _end(conn, before, as_="superseded", because=row.id, by=by, stamp=stamp)
+    _end(conn, [one for one in earlier if one not in before], as_="cancelled", because=row.id, by=by, stamp=stamp)
     if not told:  # Nobody has heard of it, so nobody needs to hear that it is over.
         warnings.move(conn, warning_id=row.id, old="dispatching", new="completed", stamp=stamp, by=by.name)
         return

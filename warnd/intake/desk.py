@@ -85,7 +85,9 @@ class Desk:
         if stops:
             return Submission(Fate.HELD, row.id, stops)
         try:
-            newer = await self._ledger.write(_release, reading=reading, row=row, by=by, stamp=self._stamp())
+            newer = await self._ledger.write(
+                _release, reading=reading, row=row, by=by, authority=self._authority, stamp=self._stamp()
+            )
         except warnings.IllegalMove as error:
             raise WrongState(f"Warning {warning_id} was decided by somebody else a moment ago.") from error
         self._bell.ring()
@@ -169,11 +171,17 @@ def _stops(reading: Reading) -> tuple[Reason, ...]:
 
 
 def _release(
-    conn: Connection, *, reading: Reading, row: Row[tuple[object, ...]], by: Principal, stamp: Stamp
+    conn: Connection,
+    *,
+    reading: Reading,
+    row: Row[tuple[object, ...]],
+    by: Principal,
+    authority: Authority,
+    stamp: Stamp,
 ) -> str | None:
     level = None if reading.level is None else int(reading.level)
     warnings.reread(conn, warning_id=row.id, reasons=[reason.to_dict() for reason in reading.reasons], level=level)
-    return accept.release(conn, reading, warning_id=row.id, by=by, stamp=stamp)
+    return accept.release(conn, reading, warning_id=row.id, by=by, authority=authority, stamp=stamp)
 
 
 def _chain_of(conn: Connection, *, warning_id: str) -> list[Row[tuple[object, ...]]]:

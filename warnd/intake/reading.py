@@ -110,7 +110,8 @@ class Reader:
     def _plan(self, alert: cap.Alert, level: Level | None) -> Plan | None:
         if level is None:
             return None
-        return choose(self._policy.plans, hazards=hazards(alert), level=level, status=alert.status)
+        plan = choose(self._policy.plans, hazards=hazards(alert), level=level, status=alert.status)
+        return plan.for_roles_only() if plan is not None and alert.scope != "Public" else plan
 
     def _rules(self, alert: cap.Alert) -> tuple[Reason, ...]:
         return cap.check(

@@ -157,6 +157,14 @@ def move(
     )
 
 
+def place(conn: Connection, *, warning_id: str, chain_id: str, seq: int) -> None:
+    """Give a warning that has not gone out yet another place in a chain."""
+    conn.execute(
+        text("UPDATE warning SET chain_id = :chain_id, seq = :seq WHERE id = :id AND released_at IS NULL"),
+        {"id": warning_id, "chain_id": chain_id, "seq": seq},
+    )
+
+
 def approve(conn: Connection, *, warning_id: str, approvals: Sequence[Mapping[str, str]]) -> None:
     """Keep who approved what and when."""
     conn.execute(

@@ -4,7 +4,7 @@ A plan is frozen into the ledger with the warning it governs (`to_dict`), so tha
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 from warnd.model.evidence import Evidence
@@ -86,6 +86,10 @@ class Plan:
         """Say whether this plan governs a warning of this level and status with any of these hazard names."""
         named = "*" in self.hazards or bool(set(self.hazards) & set(hazards))
         return named and level in self.levels and status in self.statuses
+
+    def for_roles_only(self) -> Self:
+        """Return the plan without loudspeakers and public: what a warning that is not for everybody may use."""
+        return replace(self, audiences=tuple(one for one in self.audiences if one.kind == "seats"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values, to be kept with the warning."""
