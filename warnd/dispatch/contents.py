@@ -55,8 +55,11 @@ class Contents:
         self._sender_names = sender_names
         self._scripts: dict[int, _Script] = {}
 
-    async def outgoing(self, claimed: Claimed) -> Outgoing | Failed:
-        """Return what to send for a claim, or why it must not be sent now."""
+    async def outgoing(self, claimed: Claimed, *, claimed_at: float) -> Outgoing | Failed:
+        """Return what to send for a claim, or why it must not be sent now.
+
+        `claimed_at` is the moment of the claim's commit on the clock's monotonic scale: a Cancel may have come right after it.
+        """
         script = await self._script(claimed.message_no)
         quiet_s = self._quiet_s(script.message, claimed)
         if quiet_s > 0:
@@ -69,7 +72,7 @@ class Contents:
             texts=self._texts(script, claimed),
             regions=None if claimed.regions is None else tuple(json.loads(claimed.regions)),
             repeated=claimed.repeated,
-            start_by=self._clock.monotonic() + _START_WITHIN_S,
+            start_by=claimed_at + _START_WITHIN_S,
         )
 
     def _quiet_s(self, message: Message, claimed: Claimed) -> float:

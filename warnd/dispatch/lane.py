@@ -82,12 +82,14 @@ class Lane:
         """Claim and send until `stopping` says so; then wait for what is under way to be recorded."""
         async with asyncio.TaskGroup() as sends:
             while not stopping():
+                rings = self._bell.rings
                 claimed = await self._claim()
                 if claimed:
                     self._under_way += len(claimed)
-                    sends.create_task(self._send(claimed), name=f"send:{self.name}")
+                    self._credit -= len(claimed)  # At once: the next claim comes before these are rendered and counted.
+                    sends.create_task(self._send(claimed, claimed_at=self._clock.monotonic()), name=f"send:{self.name}")
                 else:
-                    await self._bell.wait(self._pause_s())
+                    await self._bell.wait(self._pause_s(), since=rings)
 
     async def _claim(self) -> list[Claimed]:
         limit = self._room()
@@ -116,7 +118,7 @@ class Lane:
         missing = max(0.0, 1.0 - self._credit) / self._limits.rate_per_s
         return min(_LOOK_S, max(missing, 0.01)) if missing else _LOOK_S
 
-    async def _send(self, claimed: list[Claimed]) -> None:
+    async def _send(self, claimed: list[Claimed], *, claimed_at: float) -> None:
         """Send one claim; every try gets exactly one outcome, whatever the channel does."""
         open_tries = dict(enumerate(claimed))
         async with asyncio.TaskGroup() as records:
@@ -127,7 +129,7 @@ class Lane:
                     self._metrics.attempt(self.name, outcome)
                     records.create_task(self._record(one, outcome, parts), name=f"record:{self.name}")
 
-            batch = await self._prepared(claimed, settle)
+            batch = await self._prepared(claimed, settle, claimed_at=claimed_at)
             try:
                 async with asyncio.timeout(self._limits.send_within_s):
                     await self._through_channel(batch, settle)
@@ -139,13 +141,13 @@ class Lane:
                 settle(index, Unknown("the channel gave no outcome"), 1)
 
     async def _prepared(
-        self, claimed: list[Claimed], settle: Callable[[int, Outcome], None]
+        self, claimed: list[Claimed], settle: Callable[[int, Outcome], None], *, claimed_at: float
     ) -> list[tuple[int, Outgoing]]:
         """Render; what cannot or must not be said now is settled at once."""
         batch: list[tuple[int, Outgoing]] = []
         for index, one in enumerate(claimed):
             try:
-                made = await self._contents.outgoing(one)
+                made = await self._contents.outgoing(one, claimed_at=claimed_at)
             except (ValueError, LookupError, SQLAlchemyError) as error:
                 log.exception("text_failed", lane=self.name, leg=one.leg_no, error=str(error))
                 made = Failed(f"its text could not be made: {error}")
@@ -153,7 +155,7 @@ class Lane:
                 settle(index, made)
             else:
                 batch.append((index, made))
-        self._credit -= sum(each.segments for _, outgoing in batch for each in outgoing.texts)
+        self._credit += len(claimed) - sum(each.segments for _, outgoing in batch for each in outgoing.texts)
         return batch
 
     async def _through_channel(

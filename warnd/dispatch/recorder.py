@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from warnd.bell import Bell
 from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
@@ -25,8 +25,14 @@ from warnd.ledger.values import to_ms
 
 _GROUP_MAX = 500
 _RETRY_S = 1.0
+# What the driver says of values, as opposed to the state of the disk: to try the same again would change nothing.
+_NEVER_FITS = (IntegrityError, DataError, InterfaceError, ProgrammingError, ValueError, ArithmeticError)
 
 log = structlog.get_logger(__name__)
+
+
+class NotRecordable(Exception):  # noqa: N818 - named for what is wrong with the receipt
+    """The tables cannot take this receipt, however often it is brought."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Recorder:
         self._metrics = metrics
         self._trouble: str | None = None
         self._waiting: list[_Entry] = []
+        self._smaller = 0  # Size of the next group, after one failed for something in it; 0 = the usual.
         self._arrival = asyncio.Event()
 
     async def receipt(self, receipt: Receipt) -> int | None:
@@ -101,8 +108,8 @@ class Recorder:
                 while self._waiting:
                     await self._commit_some()
         except asyncio.CancelledError:
-            while self._waiting:
-                await self._commit_some()
+            while self._waiting and await self._commit_some():
+                pass  # A store that still cannot be written is not waited for: nobody was told that anything is safe.
             raise
 
     async def _enter(self, what: Tried | Receipt) -> int | None:
@@ -111,19 +118,26 @@ class Recorder:
         self._arrival.set()
         return await done
 
-    async def _commit_some(self) -> None:
-        entries, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]
+    async def _commit_some(self) -> bool:
+        """Commit the oldest group; return False if the store cannot be written now."""
+        size, self._smaller = self._smaller or _GROUP_MAX, 0
+        entries, self._waiting = self._waiting[:size], self._waiting[size:]
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
         began = self._clock.monotonic()
-        group = _sorted(entries)
         try:
-            reached = await self._ledger.write(_record, group=group, tag=self._tag, stamp=stamp)
+            reached = await self._ledger.write(_record, group=_sorted(entries), tag=self._tag, stamp=stamp)
+        except asyncio.CancelledError:
+            self._waiting = entries + self._waiting  # To be recorded after all; a second time changes nothing.
+            raise
+        except _NEVER_FITS as error:
+            self._set_aside(entries, error)
+            return True
         except SQLAlchemyError as error:
             self._trouble = f"The store cannot be written: {error}. Free disk space, or see to the disk; all of it is kept and tried again."
             log.error("recorder_cannot_commit", waiting=len(entries) + len(self._waiting), error=str(error))
             self._waiting = entries + self._waiting
             await self._clock.sleep(_RETRY_S)
-            return
+            return False
         self._trouble = None
         self._metrics.commit(self._clock.monotonic() - began)
         answers = iter(reached)
@@ -134,6 +148,24 @@ class Recorder:
             if not entry.done.done():  # Whoever waited may have been cancelled; the commit stands.
                 entry.done.set_result(answer)
         self._bell.ring()
+        return True
+
+    def _set_aside(self, entries: list[_Entry], error: Exception) -> None:
+        """Find the entry that the tables will not take by halving the group: one bad receipt must not hold up the others.
+
+        Alone at last it is given back to whoever brought it; an outcome of ours is left to its lease, which ends as unknown.
+        """
+        if len(entries) > 1:
+            self._smaller = len(entries) // 2
+            self._waiting = entries + self._waiting
+            return
+        log.error("not_recordable", what=type(entries[0].what).__name__, error=str(error))
+        if entries[0].done.done():
+            return
+        if isinstance(entries[0].what, Tried):
+            entries[0].done.set_result(None)
+        else:
+            entries[0].done.set_exception(NotRecordable(str(error)))
 
 
 def _sorted(entries: Sequence[_Entry]) -> _Group:
