@@ -1,6 +1,7 @@
 """`warnd import`: exit codes, words and the JSON document."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.fakes.register import COUNTY, PEOPLE
 from warnd.clock import SystemClock
 from warnd.intake.importing.door import Door
 from warnd.ledger.store import open_engine
+
+EXAMPLES = ("regions.csv", "recipients.csv", "bad.csv", "aliases.csv")
 
 
 @pytest.fixture
@@ -140,3 +143,17 @@ def test_text_from_a_file_cannot_steer_the_screen(config: str) -> None:
     code, _, err = imported(config, "regions")
     assert code == 1
     assert "\x1b" not in err
+
+
+def test_the_examples_of_the_documentation_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "imports.md").read_text("utf-8")
+    for name, content in zip(EXAMPLES, re.findall(r"```csv\n(.*?)```", text, re.DOTALL), strict=True):
+        (tmp_path / name).write_text(content, "utf-8")
+    (tmp_path / "warnd.toml").write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown = re.findall(r"^\$ warnd (.*)\n((?:(?!\$|```).*\n)+)", text, re.MULTILINE)
+    assert len(shown) == 4
+    for command, said in shown:
+        ran = run(*command.split(), WARND_CONFIG="warnd.toml")
+        assert ran.out + ran.err == said
+    assert run("import", "aliases", "aliases.csv", WARND_CONFIG="warnd.toml").code == 0
