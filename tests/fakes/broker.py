@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.certificate import write_certificate
 from warnd.resources import shipped
 
 START_TIMEOUT_S = 10.0
@@ -101,9 +102,9 @@ def _drain(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -
 
 @contextmanager
 def running_broker(
-    folder: Path, *, users: Mapping[str, str], drill_users: Mapping[str, str] | None = None
+    folder: Path, *, users: Mapping[str, str], drill_users: Mapping[str, str] | None = None, tls: bool = False
 ) -> Iterator[Broker]:
-    """Run a broker for users (name -> password) and end it afterwards."""
+    """Run a broker for users (name -> password) and end it afterwards; with `tls`, `broker.folder / "ca.crt"` proves it."""
     home = folder / "mosquitto"
     home.mkdir()
     broker = Broker(home, port=free_port(), drill_port=free_port())
@@ -111,7 +112,9 @@ def running_broker(
     _write_passwords(home / "passwords-drill", users if drill_users is None else drill_users)
     for name in ("acl", "acl-drill"):
         shutil.copy(shipped("config") / "mosquitto" / name, home / name)
-    (home / "mosquitto.conf").write_text(_configuration(broker))
+    if tls:
+        write_certificate(home)
+    (home / "mosquitto.conf").write_text(_configuration(broker, tls=tls))
     broker.start()
     try:
         yield broker
@@ -119,10 +122,10 @@ def running_broker(
         broker.stop()
 
 
-def _configuration(broker: Broker) -> str:
-    """Return the shipped configuration on loopback, without TLS, in the test's folder."""
+def _configuration(broker: Broker, *, tls: bool) -> str:
+    """Return the shipped configuration on loopback in the test's folder."""
     text = (shipped("config") / "mosquitto" / "mosquitto.conf").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith(("certfile", "keyfile"))]
+    lines = [line for line in text.splitlines() if tls or not line.startswith(("certfile", "keyfile"))]
     moved = (
         "\n".join(lines)
         .replace("/etc/mosquitto/warnd", str(broker.folder))

@@ -1,6 +1,7 @@
 """A warning centre at a real broker: commands terminals, reads what they prove, confirms only when a test says so."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -104,11 +105,13 @@ class Centre:
 async def centre_at(broker: Broker, password: str, *, drill: bool = False) -> AsyncIterator[Centre]:
     """Connect a centre for live warnings, or for drills."""
     root = DRILL_ROOT if drill else LIVE_ROOT
+    authority = broker.folder / "ca.crt"
     client = aiomqtt.Client(
         broker.host,
         broker.drill_port if drill else broker.port,
         username="warnd",
         password=password,
+        tls_context=ssl.create_default_context(cafile=str(authority)) if authority.exists() else None,
         protocol=aiomqtt.ProtocolVersion.V5,
     )
     async with client, asyncio.TaskGroup() as group:
