@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
-from warnd.ledger.migrations import migrate
+from warnd.ledger.migrations import NewerStore, migrate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,6 +195,8 @@ class _opening:  # noqa: N801 - reads as a clause in a with statement
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, NewerStore):
+            raise StoreError(f"{self._url}: {error} Install the version that wrote it, or restore a backup.") from error
         if isinstance(error, DatabaseError):
             raise StoreError(
                 f"Cannot open {self._url}: {error.orig}. Check that the folder exists, that this user may write it, "

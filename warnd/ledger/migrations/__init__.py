@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
@@ -15,16 +16,27 @@ def _scripts() -> tuple[Config, ScriptDirectory]:
     return config, ScriptDirectory.from_config(config)
 
 
+class NewerStore(Exception):  # noqa: N818 - the fact in the fewest words
+    """The store was made by a newer warnd, whose migrations are not known here."""
+
+
 def migrate(conn: Connection) -> None:
-    """Run every migration that this store lacks, inside the caller's transaction."""
+    """Run every migration that this store lacks, inside the caller's transaction.
+
+    Raises:
+        NewerStore: The store stands at a migration that this version does not have.
+    """
     config, scripts = _scripts()
+    at = version(conn)
+    if at is not None and at not in {script.revision for script in scripts.walk_revisions()}:
+        raise NewerStore(f"The store stands at migration {at}, which is newer than this warnd.")
     with EnvironmentContext(config, scripts, fn=lambda rev, _context: scripts._upgrade_revs("head", rev)) as context:  # noqa: SLF001 - Alembic's own env.py template does the same through the command line
-        context.configure(connection=conn, target_metadata=None, transactional_ddl=True, transaction_per_migration=False)
+        context.configure(
+            connection=conn, target_metadata=None, transactional_ddl=True, transaction_per_migration=False
+        )
         context.run_migrations()
 
 
 def version(conn: Connection) -> str | None:
     """Return the migration that the store stands at; None = empty."""
-    from alembic.runtime.migration import MigrationContext
-
     return MigrationContext.configure(conn).get_current_revision()

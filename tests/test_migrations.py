@@ -1,0 +1,73 @@
+"""The store's tables come from migrations; what the code believes about them must be what they make."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from warnd.ledger.migrations import migrate, version
+from warnd.ledger.schema import metadata
+from warnd.ledger.store import StoreError, open_engine, upgrade
+
+
+def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.sqlite'}")
+    with engine.begin() as conn:
+        migrate(conn)
+        assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
+        made = {
+            name
+            for (name,) in conn.execute(text("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+        }
+        assert made == {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+    engine.dispose()
+
+
+def test_an_upgrade_of_an_upgraded_store_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
+    upgrade(url)
+    engine = open_engine(url)
+    with engine.begin() as conn:
+        conn.execute(text("INSERT INTO meta (key, value) VALUES ('tag', 'x')"))
+    upgrade(url)
+    with engine.begin() as conn:
+        assert conn.execute(text("SELECT value FROM meta WHERE key = 'tag'")).scalar() == "x"
+        assert version(conn) == "0001"
+    engine.dispose()
+
+
+def test_the_database_refuses_a_move_that_is_not_in_the_table(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.sqlite'}")
+    with engine.begin() as conn:
+        migrate(conn)
+        conn.execute(
+            text(
+                "INSERT INTO warning (id, chain_id, seq, sender, identifier, sent, status, msg_type, scope, event, headline, refs, state, "
+                "reasons, approvals, content_hash, document, received_at, source) VALUES ('w', 'w', 1, 's', 'i', 0, 'Actual', 'Alert', "
+                "'Public', '', '', '[]', 'expired', '[]', '[]', '', '', 0, 'test')"
+            )
+        )
+    with pytest.raises(IntegrityError, match="illegal move"), engine.begin() as conn:
+        conn.execute(text("UPDATE warning SET state = 'dispatching' WHERE id = 'w'"))
+    engine.dispose()
+
+
+def test_a_file_that_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "letter.sqlite"
+    path.write_bytes(b"Dear Sir or Madam, this is not a database." * 100)
+    with pytest.raises(StoreError, match=r"letter\.sqlite.*Check"):
+        upgrade(f"sqlite:///{path}")
+
+
+def test_a_store_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
+    upgrade(url)
+    engine = open_engine(url)
+    with engine.begin() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(StoreError, match="newer"):
+        upgrade(url)
