@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from channels.mqtt import build
+from channels.mqtt.session import _heeding_cancellation
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.loudspeaker import LIVE_KEY
 from tests.fakes.mqtt import USERS
@@ -136,6 +137,18 @@ async def test_the_end_of_the_daemon_in_the_middle_of_connecting_leaves_nothing_
                 await asyncio.sleep(0)
     async with daemon(live(broker.host, broker.port)).running() as centre:
         assert [type(outcome) for outcome in await centre.send(centre.to_region("1"))] == [Accepted]
+
+
+async def test_a_cancellation_that_comes_together_with_the_answer_is_not_swallowed() -> None:
+    """`asyncio.wait_for`, by which the client library waits, loses it in Python 3.11."""
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_heeding_cancellation(asyncio.wait_for(answer, 10)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        answer.set_result(None)
+        task.cancel()
+    assert task.cancelled()
 
 
 @pytest.mark.filterwarnings(
