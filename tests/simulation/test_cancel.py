@@ -38,7 +38,7 @@ async def _pass(world: World, seconds: float) -> None:
 
 async def _slow_gateway(outgoing: Outgoing, wire: Wire) -> Outcome:
     """Each text takes its time, and they leave one after the other."""
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.9)
     return await obedient_phone(outgoing, wire)
 
 
