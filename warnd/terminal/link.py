@@ -107,7 +107,13 @@ class Link:
         try:
             await self._session()
         except* (aiomqtt.MqttError, OSError) as group:
-            _log.warning("broker_lost", host=self._access.host, port=self._access.port, cause=str(_first(group)))
+            _log.warning(
+                "broker_lost",
+                host=self._access.host,
+                port=self._access.port,
+                cause=str(_first(group)),
+                fix="it tries again by itself; see docs/terminals.md for what the cause means",
+            )
 
     async def _session(self) -> None:
         async with self._client() as client:
