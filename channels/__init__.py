@@ -1,12 +1,32 @@
 """The channels that exist. Adding one is a package here and a line in `CHANNELS`; nothing in `warnd` changes."""
 
+import importlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, cast
 
-from channels import mqtt, sms, web
 from warnd.channel import Channel, Context
-from warnd.settings import Settings
+from warnd.model.evidence import Evidence
 
-Build = Callable[[Settings, Context], Channel | None]  # None: its section is missing, so the channel is off.
+if TYPE_CHECKING:
+    from warnd.settings import Settings
 
-CHANNELS: Final[Mapping[str, Build]] = {"mqtt": mqtt.build, "sms": sms.build, "web": web.build}
+Build = Callable[["Settings", Context], Channel | None]  # None: its section is missing, so the channel is off.
+
+
+def _package(name: str) -> Build:
+    """Return the `build` of a package here, imported only when it is called: a channel that is off costs no memory."""
+
+    def build(settings: "Settings", context: Context) -> Channel | None:
+        return cast("Build", importlib.import_module(f"channels.{name}").build)(settings, context)
+
+    return build
+
+
+CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("mqtt", "sms", "web")}
+
+STRONGEST: Mapping[str, Evidence] = {
+    "mqtt": Evidence.PRESENTED,
+    "sms": Evidence.ACKNOWLEDGED,
+    "web": Evidence.ACCEPTED,
+}
+"""What each channel can ever prove, known without building it: plans are checked against it. The contract suite compares."""
