@@ -40,7 +40,10 @@ class Replies:
 
     def _reply(self, terminal: str, wrap: Callable[[], Parcel]) -> None:
         def settle(fate: Fate) -> None:
-            if not (isinstance(fate, Answered) and isinstance(outcome_of(fate.code), Accepted)):
-                _log.warning("terminal_reply_failed", terminal=terminal, fate=str(fate))
+            if not isinstance(fate, Answered):
+                return  # The line is down and has said so; the terminal will ask again.
+            outcome = outcome_of(fate.code)
+            if not isinstance(outcome, Accepted):
+                _log.warning("terminal_reply_refused", terminal=terminal, outcome=str(outcome))
 
         self._line.submit(wrap, settle, service=True)

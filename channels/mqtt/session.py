@@ -226,6 +226,8 @@ class Session:
         self._flight[info.mid] = (settle, self._loop.call_later(self._options.timeout_s, self.end, late))
 
     def _on_puback(self, _client: Any, _userdata: Any, packet_id: int, code: ReasonCode, _properties: Any) -> None:
+        if packet_id not in self._flight:
+            return  # It came between the end and the closing of the socket, and was reported as lost.
         settle, timer = self._flight.pop(packet_id)
         timer.cancel()
         settle(Answered(code.value))
