@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from channels.mqtt.fate import Parcel
 from channels.mqtt.options import LineOptions
 from channels.mqtt.parcels import Post
-from channels.mqtt.session import Parcel
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY, NOW, TRUST
 from warnd.channel import Failed, Message, Outgoing, Text
 from warnd.model.level import Level

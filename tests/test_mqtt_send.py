@@ -11,7 +11,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from channels.mqtt.session import Fate, Lost, Parcel, connected
+from channels.mqtt.fate import Fate, Lost, Parcel
+from channels.mqtt.session import connected
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.loudspeaker import TERMINAL, TRUST
 from tests.fakes.mqtt import USERS, client, retained
@@ -211,13 +212,15 @@ async def test_a_drill_line_that_hangs_holds_up_nothing_real() -> None:
 
 
 async def test_an_answer_after_the_end_changes_nothing_any_more() -> None:
-    async with scripted_broker(ScriptedBroker(puback=lambda _number: None)) as other:
-        async with connected(live(other.host, other.port), lambda _arrival: None) as session:
-            answered: list[Fate] = []
-            session.submit(lambda: Parcel("stop", b"", retain=False, expiry_s=60), answered.append)
-            (packet_id,) = session._flight
-            session.end("the test ends it")
-            session._on_puback(None, None, packet_id, ReasonCode(PacketTypes.PUBACK, "Success"), None)
+    async with (
+        scripted_broker(ScriptedBroker(puback=lambda _number: None)) as other,
+        connected(live(other.host, other.port), lambda _arrival: None) as session,
+    ):
+        answered: list[Fate] = []
+        session.submit(lambda: Parcel("stop", b"", retain=False, expiry_s=60), answered.append)
+        (packet_id,) = session._flight
+        session.end("the test ends it")
+        session._on_puback(None, None, packet_id, ReasonCode(PacketTypes.PUBACK, "Success"), None)
     assert answered == [Lost("the test ends it")]
 
 

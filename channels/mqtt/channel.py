@@ -6,13 +6,13 @@ from functools import partial
 
 from starlette.routing import BaseRoute
 
+from channels.mqtt.fate import Answered, Fate, Lost, NotSent, Parcel, TooLarge
 from channels.mqtt.inbox import Inbox
 from channels.mqtt.line import Line
 from channels.mqtt.options import LineOptions, MqttOptions
 from channels.mqtt.parcels import Post
 from channels.mqtt.puback import outcome_of
 from channels.mqtt.replies import Replies
-from channels.mqtt.session import Answered, Fate, Lost, NotSent, Parcel, TooLarge
 from warnd.channel import Context, Failed, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.model.evidence import Evidence
 

@@ -9,8 +9,9 @@ from random import Random
 
 import structlog
 
+from channels.mqtt.fate import NotSent, Settle, Wrap
 from channels.mqtt.options import LineOptions
-from channels.mqtt.session import Arrival, ConnectError, NotSent, Session, Settle, Wrap, connected
+from channels.mqtt.session import Arrival, ConnectError, Session, connected
 from warnd.clock import Clock
 from warnd.model.loudspeaker import receipt_topic, state_topic
 

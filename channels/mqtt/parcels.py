@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from channels.mqtt.fate import Parcel
 from channels.mqtt.options import LineOptions
-from channels.mqtt.session import Parcel
 from warnd.channel import Failed, Outgoing
 from warnd.model.loudspeaker import (
     DRILL_ROOT,

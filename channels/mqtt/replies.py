@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import structlog
 
+from channels.mqtt.fate import Answered, Fate, Parcel
 from channels.mqtt.line import Line
 from channels.mqtt.parcels import Post
 from channels.mqtt.puback import outcome_of
-from channels.mqtt.session import Answered, Fate, Parcel
 from warnd.channel import Accepted
 from warnd.clock import Clock
 

@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from channels.mqtt.ackorder import AckOrder
+from channels.mqtt.fate import Answered, Lost, NotSent, Settle, TooLarge, Wrap
 from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX_S, LineOptions
 
 _T = TypeVar("_T")
@@ -32,49 +33,6 @@ _HEADERS_BYTES = 32  # More than the fixed header, the lengths and the one prope
 
 class ConnectError(Exception):
     """The broker cannot be used; the text says why and what to check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One PUBLISH with QoS 1. `expiry_s` is its message expiry interval, 1 or more."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-    expiry_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The broker answered with this reason code."""
-
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """It was never given to the network."""
-
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """It was given to the network, and the connection ended before an answer."""
-
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class TooLarge:
-    """The broker takes packets of at most so many bytes, and this one is larger."""
-
-    limit_bytes: int
-
-
-Fate = Answered | NotSent | Lost | TooLarge
-Wrap = Callable[[], Parcel | None]  # Called when the try's turn has come; None = it shall not start any more.
-Settle = Callable[[Fate], None]
 
 
 @dataclass(frozen=True, slots=True)

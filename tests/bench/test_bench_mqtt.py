@@ -9,8 +9,8 @@ from time import perf_counter
 import aiomqtt
 import pytest
 
+from channels.mqtt.fate import Parcel
 from channels.mqtt.parcels import Post
-from channels.mqtt.session import Parcel
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.mqtt import USERS, client
 from tests.fakes.mqtt_daemon import Daemon, daemon, live
