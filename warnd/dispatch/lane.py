@@ -27,6 +27,7 @@ _LOOK_S = 0.5
 _RETRY_S = 1.0
 _SLICE_S = 0.5  # One claim takes at most this much of the lane's rate, so that a cancel finds little under way.
 _LEASE_MS = 120_000
+_LEAST_SHARE = 4  # Of a lane's places must be free before it claims again: few large claims cost less than many small ones.
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,8 @@ class Lane:
             return []
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
         try:
+            if not await self._ledger.read(claims.any_due, lane=self.name, now_ms=stamp.now_ms):
+                return []
             return await self._ledger.write(claims.claim, lane=self.name, limit=limit, lease_ms=_LEASE_MS, stamp=stamp)
         except SQLAlchemyError as error:
             log.error("claim_failed", lane=self.name, error=str(error))
@@ -111,7 +114,10 @@ class Lane:
         top = self._limits.rate_per_s * _SLICE_S
         self._credit = min(max(top, 1.0), self._credit + (now - self._credited_at) * self._limits.rate_per_s)
         self._credited_at = now
-        return min(int(self._credit), self._limits.concurrency - self._under_way)
+        places = self._limits.concurrency - self._under_way
+        if places < self._limits.concurrency // _LEAST_SHARE:
+            return 0
+        return min(int(self._credit), places)
 
     def _pause_s(self) -> float:
         """Return how long to wait for the bell: not beyond the moment at which the lane's rate gives a try again."""
