@@ -12,6 +12,7 @@ from warnd.cli.stop import Exit, Stop
 _LAST_LINES = 12  # Of a log, shown when its process fails.
 _START_S = 30.0
 _END_S = 10.0  # DESIGN: a daemon told to stop is gone within ten seconds.
+_NOTICE_S = 1.0
 _LOOK_AGAIN_S = 0.05
 
 
@@ -29,8 +30,20 @@ class Child:
         Raises:
             Stop: It ended.
         """
-        code = await self.process.wait()
-        raise self.failed(f"ended by itself with code {code}")
+        await self.process.wait()
+        raise self._ended()
+
+    async def blame(self, trouble: Stop) -> Stop:
+        """Return this child's own end if it has ended: whoever talked to it may notice before it is known. Else return `trouble`."""
+        try:
+            async with asyncio.timeout(_NOTICE_S):
+                await self.process.wait()
+        except TimeoutError:
+            return trouble
+        return self._ended()
+
+    def _ended(self) -> Stop:
+        return self.failed(f"ended by itself with code {self.process.returncode}")
 
     def failed(self, what: str) -> Stop:
         """Return a failure that names the part, its log, and the end of that log."""
@@ -93,28 +106,30 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 async def finished(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> str:
     """Run a short command to its end and return what it printed.
 
+    Args:
+        command: Program and arguments.
+        log: Gets what it complained of; what it printed lies beside it with the suffix ".out".
+        env: None = this process's own.
+
     Raises:
         Stop: It failed; the message has what it said.
     """
-    with log.open("wb") as errors:
+    printed = log.with_suffix(".out")
+    # Files, not pipes: Python 3.11 waits for ever if it is cancelled while it connects the pipes of a process that it starts.
+    with log.open("wb") as errors, printed.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env=env,
-            start_new_session=True,
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=errors, env=env, start_new_session=True
         )
         try:
-            out, _ = await process.communicate()
+            await process.wait()
         finally:
             await asyncio.shield(_end(process))
     if process.returncode:
-        said = out.decode(errors="replace")[-2000:]
         raise Stop(
-            f"`{' '.join(command)}` failed with code {process.returncode}:\n{said}{_tail(log)}", code=Exit.UNREACHABLE
+            f"`{' '.join(command)}` failed with code {process.returncode}:\n{_tail(printed)}\n{_tail(log)}",
+            code=Exit.UNREACHABLE,
         )
-    return out.decode()
+    return printed.read_text("utf-8")
 
 
 def free_port() -> int:

@@ -12,23 +12,10 @@ from warnd.clock import Clock
 from warnd.model.loudspeaker import LIVE_ROOT, Amplifier, Lineage, Trust, TrustedKey, public_bytes, trust_of
 from warnd.terminal import Access, Place, Speaker, Terminal
 from warnd.terminal.output import Nowhere
-from warnd.terminal.voice import NoVoiceError, Voice, silent_voice
+from warnd.terminal.voice import Estimate, NoVoiceError
 from warnd.terminal.wave import Clip
 
 _SEED = 13
-
-
-class SharedVoice:
-    """One voice for all: what a hundred loudspeakers say at once is worked out once."""
-
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
-        self._turn = asyncio.Lock()
-
-    async def say(self, lang: str, text: str) -> Clip:
-        """Return `text` as sound, as the voice behind it does."""
-        async with self._turn:
-            return await self._voice.say(lang, text)
 
 
 class LostVoice:
@@ -51,7 +38,7 @@ class Fleet:
         self._port = mqtt_port
         self._clock = clock
         self._chance = Random(_SEED)  # noqa: S311 - spreads reconnections, protects nothing
-        self._voice = SharedVoice(silent_voice())
+        self._voice = Estimate()  # As long as espeak-ng would speak, without a hundred of them at once.
         self._power = asyncio.Event()
 
     @property

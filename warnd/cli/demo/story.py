@@ -59,7 +59,10 @@ async def perform(play: Play) -> Exit:
         token = await _fill_directory(play)
         async with _daemon(play) as daemon, _world(play, broker, daemon) as fleet:
             with Api(play.stage.url, token) as api:
-                return await _release_and_watch(play, api, fleet, began=began)
+                try:
+                    return await _release_and_watch(play, api, fleet, began=began)
+                except Stop as trouble:
+                    raise await daemon.blame(trouble) from trouble
 
 
 async def _fill_directory(play: Play) -> str:
