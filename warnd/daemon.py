@@ -22,6 +22,7 @@ from warnd.channel import Channel, Context
 from warnd.clock import Clock, SystemClock
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
+from warnd.dispatch.journal import Journal
 from warnd.dispatch.lane import Lane, LaneLimits
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
@@ -129,6 +130,7 @@ class Daemon:
         )
         built = {name: make(settings, context) for name, make in build.items()}
         self.channels: dict[str, Channel] = {name: one for name, one in built.items() if one is not None}
+        self.journal = Journal(ledger, bell=self.bell)
         self.recorder = Recorder(
             ledger, clock, chance=chance, tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
         )
@@ -240,6 +242,7 @@ class Daemon:
         """Run everything until `stop`; `services` (the web server) run beside the parts and end with them."""
         async with asyncio.TaskGroup() as outer:
             recorder = outer.create_task(self.recorder.run(), name="recorder")
+            await self.journal.start()
             await self.clockwork.start()
             try:
                 async with asyncio.TaskGroup() as group:
@@ -258,6 +261,7 @@ class Daemon:
         parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("planner", self.planner.run(self._stopping.is_set)),
             ("clockwork", self.clockwork.run()),
+            ("journal", self.journal.run()),
             ("remember", self._remember()),
             ("heartbeat", self._heartbeat()),
         ]

@@ -27,7 +27,9 @@ _LOOK_S = 0.5
 _RETRY_S = 1.0
 _SLICE_S = 0.5  # One claim takes at most this much of the lane's rate, so that a cancel finds little under way.
 _LEASE_MS = 120_000
-_LEAST_SHARE = 4  # Of a lane's places must be free before it claims again: few large claims cost less than many small ones.
+_LEAST_SHARE = (
+    4  # Of a lane's places must be free before it claims again: few large claims cost less than many small ones.
+)
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from warnd.ledger.values import dumps
 
@@ -56,6 +56,22 @@ def append(conn: Connection, *, stamp: Stamp, kind: str, message_id: str | None,
             "VALUES (:writer, :seq, :at, :kind, :message_id, :data, :prev, :hash)"
         ),
         {**row, "hash": _digest(row)},
+    )
+
+
+def last(conn: Connection) -> int:
+    """Return the number of the newest event; 0 if there is none."""
+    no: int | None = conn.execute(text("SELECT max(no) FROM event")).scalar()
+    return no or 0
+
+
+def since(conn: Connection, *, after: int, limit: int) -> list[Row[Any]]:
+    """Return up to `limit` events after a number, of all writers, in the order in which they were committed."""
+    return list(
+        conn.execute(
+            text("SELECT no, kind, message_id, data FROM event WHERE no > :after ORDER BY no LIMIT :limit"),
+            {"after": after, "limit": limit},
+        )
     )
 
 

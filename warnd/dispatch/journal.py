@@ -1,0 +1,69 @@
+"""The daemon's log of what happened: it follows the record in the ledger, so that nothing is told that was not committed.
+
+Ids are those of warnings, deliveries, legs and terminals; addresses and texts never stand here.
+"""
+
+import json
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from warnd.bell import Bell
+from warnd.ledger import events
+from warnd.ledger.store import Ledger
+
+_LOOK_S = 1.0
+_PAGE = 500
+_BULK = frozenset(  # One line for each of a million tries is for whoever hunts a fault.
+    {"attempt.submitting", "attempt.recorded", "evidence.rose", "receipt.matched", "playback"}
+)
+_CARE = frozenset(
+    {
+        "document.refused",
+        "document.forbidden",
+        "receipt.unmatched",
+        "attempt.unknown",
+        "delivery.exhausted",
+        "delivery.breached",
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """Tells the log what the record tells."""
+
+    def __init__(self, ledger: Ledger, *, bell: Bell) -> None:
+        self._ledger = ledger
+        self._bell = bell
+        self._told = 0
+
+    async def start(self) -> None:
+        """Begin at the record's present end: what came before was told by whoever ran then."""
+        self._told = await self._ledger.read(events.last)
+
+    async def run(self) -> None:
+        """Follow the record until cancelled."""
+        while True:
+            rings = self._bell.rings
+            try:
+                rows = await self._ledger.read(events.since, after=self._told, limit=_PAGE)
+            except SQLAlchemyError as error:
+                log.error("record_unreadable", error=str(error))
+                rows = []
+            for row in rows:
+                _tell(row.kind, row.message_id, row.data)
+                self._told = row.no
+            if len(rows) < _PAGE:
+                await self._bell.wait(_LOOK_S, since=rings)
+
+
+def _tell(kind: str, message_id: str | None, data: str) -> None:
+    if kind in _BULK:
+        speak = log.debug
+    elif kind in _CARE:
+        speak = log.warning
+    else:
+        speak = log.info
+    speak(kind, warning_id=message_id, told=json.loads(data))
