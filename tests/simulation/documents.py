@@ -9,6 +9,7 @@ from tests.simulation.virtual import START
 from warnd.model import cap
 from warnd.model.cap import Alert, Area, Info, Reference
 
+Points = tuple[tuple[float, float], ...]
 SENDER = "flood@qinghe.example"
 
 
@@ -18,10 +19,11 @@ def flood(
     codes: tuple[str, ...] = (COUNTY,),
     sent: datetime = START,
     life: timedelta = timedelta(hours=6),
+    polygons: tuple[Points, ...] = (),
     **changed: Any,
 ) -> Alert:
-    """Return a flood warning in Chinese and English for the given regions."""
-    area = Area(description="清河县", geocodes=tuple(("region_code", code) for code in codes))
+    """Return a flood warning in Chinese and English for the given regions and polygons (latitude, longitude)."""
+    area = Area(description="清河县", geocodes=tuple(("region_code", code) for code in codes), polygons=polygons)
     common: dict[str, Any] = {
         "category": ("Met",),
         "urgency": "Immediate",
