@@ -281,6 +281,7 @@ async def running(
     speakers: Act = accepts,
     seed: int = 7,
     recipients: str | None = None,
+    regions: str | None = None,
     settings: Settings | None = None,
     start: datetime = START,
     shaken: Shake = unshaken,
@@ -288,7 +289,7 @@ async def running(
     """Run the daemon on a fresh county until the block ends; `start` is the wall clock at simulated second 0."""
     clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
-    found(chosen.store.url, folder, clock=clock, recipients=recipients)
+    found(chosen.store.url, folder, clock=clock, recipients=recipients, regions=regions)
     async with resumed(
         folder, loop=loop, phones=phones, speakers=speakers, seed=seed, settings=chosen, start=start, shaken=shaken
     ) as world:
