@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from channels import STRONGEST
 from warnd import daemon
 from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings
@@ -66,7 +67,7 @@ def _store(settings: Settings) -> str:
 
 
 def _channels(settings: Settings) -> str:
-    on = [name for name, section in (("mqtt", settings.mqtt), ("sms", settings.sms)) if section]
-    off = [name for name in ("mqtt", "sms") if name not in on]
-    site = ["web"] if settings.web.site else []
-    return f"on: {', '.join([*on, *site]) or 'none'}; off: {', '.join(off) or 'none'}"
+    sections = {name: getattr(settings, name, None) for name in STRONGEST}
+    on = [name for name, section in sections.items() if section and getattr(section, "site", True)]
+    off = [name for name in sections if name not in on]
+    return f"on: {', '.join(on) or 'none'}; off: {', '.join(off) or 'none'}"

@@ -30,14 +30,29 @@ Kind = Annotated[
 
 def demo(*, once: Once = False, broker: Kind = None) -> None:
     """Release a flood warning in an invented county and watch it reach every village."""
-    folder = Path(tempfile.mkdtemp(prefix="warnd-demo-"))
+    kind = broker or which_broker()
+    folder = _folder()
     try:
-        code = asyncio.run(_perform(folder, once=once, broker=broker or which_broker()))
+        code = asyncio.run(_perform(folder, once=once, broker=kind))
     except Stop:
         warn(f"What the parts wrote is kept in {folder}.")
         raise
-    shutil.rmtree(folder)
+    except OSError as error:
+        raise Stop(f"The demonstration cannot work in {folder}: {error}", code=Exit.UNREACHABLE) from error
+    if code is Exit.FINE:
+        shutil.rmtree(folder)
+    else:
+        warn(f"What the parts wrote is kept in {folder}.")
     raise typer.Exit(code)
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="warnd-demo-"))
+    except OSError as error:
+        raise Stop(
+            f"There is no place for temporary files: {error}. Set TMPDIR to a folder.", code=Exit.UNREACHABLE
+        ) from error
 
 
 async def _perform(folder: Path, *, once: bool, broker: str) -> Exit:
