@@ -63,7 +63,9 @@ class Clockwork:
             await self._clock.sleep(_TICK_S)
 
     async def tick(self) -> None:
-        """Run one pass."""
+        """Run one pass, if anything is overdue."""
+        if not await self._ledger.read(silence.overdue, now_ms=to_ms(self._clock.now())):
+            return
         jitter = self._chance.random()
         lapsed, moved = await self._ledger.write(_pass, jitter=jitter, stamp=self._stamp())
         if moved:

@@ -23,7 +23,7 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
 
-_LOOK_S = 0.5
+_LOOK_S = 1.0  # Without a bell: for legs that become due by time alone, and for a channel that can send again.
 _RETRY_S = 1.0
 _SLICE_S = 0.5  # One claim takes at most this much of the lane's rate, so that a cancel finds little under way.
 _LEASE_MS = 120_000

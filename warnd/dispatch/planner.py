@@ -45,6 +45,8 @@ class Planner:
         """Make one chunk; return False if there was nothing to plan."""
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
         try:
+            if not await self._ledger.read(planning.anything):
+                return False
             message_id = await self._ledger.write(planning.step, means=self._means, pace=self._pace, stamp=stamp)
         except SQLAlchemyError as error:
             self._trouble = (

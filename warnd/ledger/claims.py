@@ -67,7 +67,7 @@ def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stam
 
 def any_due(conn: Connection, *, lane: str, now_ms: int) -> bool:
     """Say whether a claim would find anything; a look that takes no lock, for lanes that are woken by every commit."""
-    return bool(_due(conn, lane=lane, limit=1, now_ms=now_ms))
+    return conn.execute(text(f"{_RANGES_WITH_DUE} LIMIT 1"), {"lane": lane, "now": now_ms}).one_or_none() is not None
 
 
 def _due(conn: Connection, *, lane: str, limit: int, now_ms: int) -> list[int]:
@@ -224,15 +224,3 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, 
             conn, stamp=stamp, kind="attempt.unknown", message_id=message_id, data={"legs": tries, "reason": "lapsed"}
         )
     return [(row.no, row.attempts, row.channel) for row in rows]
-
-
-def next_due(conn: Connection, *, lane: str) -> int | None:
-    """Return when the lane's next leg of an open message is due (milliseconds), or None."""
-    due: int | None = conn.execute(
-        text(
-            "SELECT min(l.due_at) FROM leg l JOIN message m ON m.no = l.message_no WHERE m.closed_as IS NULL AND l.lane = :lane "
-            "AND l.state = 'due'"
-        ),
-        {"lane": lane},
-    ).scalar()
-    return due

@@ -69,6 +69,11 @@ def step(conn: Connection, *, means: Means, pace: Pace, stamp: Stamp) -> str | N
     return found
 
 
+def anything(conn: Connection) -> bool:
+    """Say whether a message waits to be planned; a look without the write lock."""
+    return messages.next_to_plan(conn) is not None
+
+
 def _run(
     conn: Connection, message: Row[Any], plan: Plan, *, means: Means, pace: Pace, stamp: Stamp
 ) -> tuple[str, dict[str, Any]]:

@@ -12,6 +12,28 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import PATIENCE, backoff_ms, give_way
 from warnd.model.evidence import DeliveryState
 
+# Warnings that may be complete: planned whole, with every publication out. Their open deliveries are in the counters.
+_FINISHED = (
+    "message m JOIN warning w ON w.id = m.id AND w.state = 'dispatching' "
+    "WHERE m.closed_as IS NULL AND m.stage = 'planned' AND NOT EXISTS (SELECT 1 FROM publication p "
+    "JOIN leg l ON l.publication_no = p.no AND l.state IN ('due', 'submitting', 'waiting') WHERE p.message_no = m.no)"
+)
+_OVERDUE = text(
+    "SELECT EXISTS (SELECT 1 FROM leg WHERE state = 'waiting' AND due_at <= :now) "
+    "OR EXISTS (SELECT 1 FROM leg WHERE state = 'submitting' AND lease_until <= :now) "
+    "OR EXISTS (SELECT 1 FROM message WHERE closed_as IS NULL AND expires_at <= :now) "
+    "OR EXISTS (SELECT 1 FROM warning WHERE state IN ('held', 'in_review', 'dispatching', 'completed') AND expires <= :now) "
+    "OR EXISTS (SELECT 1 FROM message m JOIN delivery d ON d.message_no = m.no WHERE m.closed_as IS NULL "
+    "AND d.breached_at IS NULL AND d.satisfied_at IS NULL AND d.due_by IS NOT NULL AND d.due_by <= :now AND d.due_by <= m.expires_at) "
+    f"OR EXISTS (SELECT 1 FROM {_FINISHED} AND NOT EXISTS (SELECT 1 FROM counter c WHERE c.message_no = m.no AND c.region = '' "
+    "AND c.state = 'open' AND c.n > 0))"
+)
+
+
+def overdue(conn: Connection, *, now_ms: int) -> bool:
+    """Say whether time has brought about anything; a look without the write lock, for every half second of a quiet night."""
+    return bool(conn.execute(_OVERDUE, {"now": now_ms}).scalar())
+
 
 def break_silence(conn: Connection, *, limit: int, jitter: float, stamp: Stamp) -> int:
     """Make legs whose wait is over due again, or end them if their tries are used up; return how many were looked at."""
@@ -83,23 +105,9 @@ def expire(conn: Connection, *, stamp: Stamp) -> list[str]:
 
 def complete(conn: Connection, *, stamp: Stamp) -> list[str]:
     """Mark warnings whose planning is finished and which have nothing open any more; return their ids."""
-    candidates = list(
-        conn.execute(
-            text(
-                "SELECT m.no, m.id FROM message m JOIN warning w ON w.id = m.id AND w.state = 'dispatching' "
-                "WHERE m.closed_as IS NULL AND m.stage = 'planned' AND NOT EXISTS (SELECT 1 FROM leg l "
-                "WHERE l.message_no = m.no AND l.publication_no IS NOT NULL AND l.state IN ('due', 'submitting', 'waiting')) ORDER BY m.no"
-            )
-        )
-    )
+    candidates = list(conn.execute(text(f"SELECT m.no, m.id FROM {_FINISHED} ORDER BY m.no")))
     done = [row.id for row in candidates if counters.open_count(conn, message_no=row.no) == 0]
     for message_id in done:
         warnings.move(conn, warning_id=message_id, old="dispatching", new="completed", stamp=stamp, by="clock")
         events.append(conn, stamp=stamp, kind="message.completed", message_id=message_id, data={})
     return done
-
-
-def next_silence(conn: Connection) -> int | None:
-    """Return when the next waiting leg is due (milliseconds), or None."""
-    due: int | None = conn.execute(text("SELECT min(due_at) FROM leg WHERE state = 'waiting'")).scalar()
-    return due
