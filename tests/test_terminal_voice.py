@@ -230,6 +230,16 @@ async def test_a_program_that_hangs_is_ended() -> None:
         await run_program(["tail", "-f", "/dev/null"], b"", timeout_s=0.05)
 
 
+async def test_a_program_that_is_cut_off_with_its_pipe_full_holds_up_nobody(programs: Path) -> None:
+    """A stop that comes while espeak-ng hands over its sound must not leave the loudspeaker waiting for it for ever."""
+    os.mkfifo(programs / "begun")
+    program(programs, "chatter", f"head -c 2000000 /dev/zero & echo > {programs}/begun; exec tail -f /dev/null")
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        talking = group.create_task(run_program(["chatter"], b"", timeout_s=60))
+        await asyncio.to_thread((programs / "begun").read_text)
+        talking.cancel()
+
+
 async def test_silence_takes_as_long_as_the_sound_would() -> None:
     clock = ManualClock(NOW)
     async with asyncio.TaskGroup() as group:

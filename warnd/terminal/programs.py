@@ -32,7 +32,8 @@ async def run_program(words: Sequence[str], given: bytes, *, timeout_s: float) -
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            # Not `wait`: it never returns while a pipe is full that nobody empties, and the loudspeaker would be silent from then on.
+            await process.communicate()
     if process.returncode != 0:
         raise ProgramFailedError(
             f"{words[0]} ended with {process.returncode}: {complaint.decode(errors='replace').strip()[:200]}"
