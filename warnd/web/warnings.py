@@ -55,7 +55,7 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 
 
 class Rejection(BaseModel):
-    """Why a warning is turned down."""
+    """Why a warning is turned down, if that is to be kept."""
 
     model_config = ConfigDict(extra="forbid")
     reason: Why
@@ -121,9 +121,10 @@ async def approve(warning_id: WarningId, doors: Given, by: Releaser) -> Response
 
 
 @router.post("/{warning_id}/reject", response_model=WarningDocument, summary="Turn down what waits")
-async def reject(warning_id: WarningId, why: Rejection, doors: Given, by: Releaser) -> Response:
-    """For a warning that is held or in review; 409 in any other state."""
-    return await decided(doors, await doors.desk.reject(warning_id, by=by, reason=why.reason))
+async def reject(warning_id: WarningId, doors: Given, by: Releaser, why: Rejection | None = None) -> Response:
+    """For a warning that is held or in review; 409 in any other state. A reason is kept with the decision."""
+    reason = "" if why is None else why.reason
+    return await decided(doors, await doors.desk.reject(warning_id, by=by, reason=reason))
 
 
 @router.post("/{warning_id}/cancel", status_code=201, response_model=WarningDocument, summary="Lift or retract")
