@@ -84,9 +84,9 @@ def _check_times(alert: Alert, now: datetime, *, future_tolerance_s: float) -> I
         yield from _check_info_times(info, f"info[{number}]", now=now, goes_on=expires is not None and expires > now)
     if expires is not None and expires <= alert.sent:
         cause = f"expires is {expires.isoformat()}, sent is {alert.sent.isoformat()}"
-        yield finding("expires_not_after_sent", "info", cause)
+        yield finding("expires_not_after_sent", "info/expires", cause)
     if expires is not None and expires <= now:
-        yield finding("expires_past", "info", f"expires is {expires.isoformat()}, now is {now.isoformat()}")
+        yield finding("expires_past", "info/expires", f"expires is {expires.isoformat()}, now is {now.isoformat()}")
 
 
 def _check_info_times(info: Info, path: str, *, now: datetime, goes_on: bool) -> Iterator[Reason]:
