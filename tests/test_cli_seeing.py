@@ -69,6 +69,15 @@ def test_evidence_stands_side_by_side_and_is_never_added_up(api: FakeApi) -> Non
     assert "32" not in ran.out
 
 
+def test_what_keeps_warnings_from_leaving_stands_first(api: FakeApi) -> None:
+    api.answers.pop(("GET", "/readyz"))
+    problem = "mqtt: not connected to the MQTT broker at 127.0.0.1:1883; start it"
+    api.answer("GET", "/readyz", {"ready": False, "problems": [problem]}, status=503)
+    ran = run("status", "w1", WARND_URL=api.url)
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == f"NOTHING IS LEAVING: {problem}"
+
+
 def test_status_without_an_id_lists_the_warnings(api: FakeApi) -> None:
     api.answer(
         "GET", "/api/v1/warnings", {"warnings": [WARNING, WARNING | {"id": "w2", "status": "Exercise"}], "cursor": None}

@@ -1,6 +1,9 @@
 """`submit`, `preview` and the decisions: the daemon's answer becomes words, reasons and an exit code."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +73,15 @@ def test_reasons_say_what_where_and_what_to_do(api: FakeApi, cap: str) -> None:
     ran = run("submit", cap, WARND_URL=api.url)
     for part in ("severity is Unknown", "info[1]/severity", "add the parameter warnd:level", "warnd approve w1"):
         assert part in ran.err
+
+
+def test_a_dash_reads_standard_input(api: FakeApi) -> None:
+    api.answer("POST", "/api/v1/warnings", WARNING, status=201)
+    command = [sys.executable, "-m", "warnd", "submit", "-"]
+    env = {**os.environ, "WARND_URL": api.url}
+    done = subprocess.run(command, input=b"<alert/>", env=env, capture_output=True, check=False, timeout=30)
+    assert done.returncode == 0
+    assert api.asked[0].body == b"<alert/>"
 
 
 def test_a_file_that_cannot_be_opened_is_exit_3(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ async def finished(command: Sequence[str], *, log: Path, env: Mapping[str, str] 
         Stop: It failed; the message has what it said.
     """
     printed = log.with_suffix(".out")
-    # Files, not pipes: Python 3.11 waits for ever if it is cancelled while it connects the pipes of a process that it starts.
+    # Files, not pipes: nobody has to empty them while the process is being ended.
     with log.open("wb") as errors, printed.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=errors, env=env, start_new_session=True
