@@ -14,7 +14,7 @@ T = TypeVar("T")
 START = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)  # 08:00 in China.
 
 
-class _NoWaiting(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # What the platform offers is chosen at import.
+class _NoWaiting(selectors.DefaultSelector):
     """A selector that turns every wait into a jump of the loop's clock."""
 
     jumped_s = 0.0
