@@ -171,7 +171,7 @@ class _Watcher:
 
     async def look(self) -> bytes:
         """Return the site's version if it has changed."""
-        picture = await self._site.picture()
+        picture = await self._site.settled()
         if picture.version == self._told:
             return b""
         self._told = picture.version

@@ -65,9 +65,17 @@ class Site:
         """Return what is in force now; at most `STALE_S` old, and at most `FRESH_S` behind the bell."""
         async with self._turn:  # Many who ask at once share one look.
             age = self._clock.monotonic() - self._taken_at
-            if self._picture is None or age > STALE_S or (age > FRESH_S and self._rings != self._bell.rings):
+            if self._picture is None or age > STALE_S or (age >= FRESH_S and self._rings != self._bell.rings):
                 self._picture = await self._look(self._picture)
             return self._picture
+
+    async def settled(self) -> Picture:
+        """Return what is in force now, not behind the bell: for streams, which will not ask again before the next ring."""
+        picture = await self.picture()
+        if self._rings == self._bell.rings:
+            return picture
+        await self._clock.sleep(FRESH_S)
+        return await self.picture()
 
     async def find(self, warning_id: str) -> Shown | None:
         """Return one public warning, in force or past; None if there is none of this id that the public may see."""

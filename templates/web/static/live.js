@@ -5,7 +5,8 @@
 
   const refresh = async () => {
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      // Asked of the site itself: a copy one second old could be the one from before this change.
+      const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("live");
       if (fresh) {
