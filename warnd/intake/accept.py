@@ -5,7 +5,7 @@ copies arriving at once cannot both be new.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from warnd.model import cap
 from warnd.model.authority import Authority, Principal
 from warnd.model.plan import Plan
 from warnd.model.reason import Reason, Verdict
+from warnd.model.region import stored_code
 from warnd.model.submission import Fate, Submission
 
 _CANCEL_LIFE_MS = (
@@ -46,9 +47,9 @@ def accept(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp
     known = warnings.by_key(conn, sender=alert.sender, identifier=alert.identifier)
     if known is not None:
         return _known(conn, entry, known, stamp=stamp)
-    forbidden = _forbidden(conn, entry, authority=authority)
-    if forbidden is not None:
-        return _turn_away(conn, entry, Fate.FORBIDDEN, (forbidden,), stamp=stamp)
+    why_not = forbidden(conn, entry.reading, by=entry.by, authority=authority)
+    if why_not is not None:
+        return _turn_away(conn, entry, Fate.FORBIDDEN, (why_not,), stamp=stamp)
     if entry.reading.refused:
         return _turn_away(conn, entry, Fate.REFUSED, entry.reading.reasons, stamp=stamp)
     return _store(conn, entry, authority=authority, stamp=stamp)
@@ -83,25 +84,28 @@ def _turn_away(conn: Connection, entry: Entry, fate: Fate, reasons: tuple[Reason
     return Submission(fate, None, reasons)
 
 
-def _forbidden(conn: Connection, entry: Entry, *, authority: Authority) -> Reason | None:
-    """Return why this principal may not bring this in, or None."""
-    alert, by = entry.reading.alert, entry.by
+def forbidden(conn: Connection, reading: Reading, *, by: Principal, authority: Authority) -> Reason | None:
+    """Return why this principal may not bring this in, or decide about it, or None."""
+    alert = reading.alert
     if not by.speaks_for(alert.sender):
         return findings.not_your_sender(alert.sender, by.name)
-    if by.region is not None:
-        strange = _beyond(conn, entry.reading, by.region)
-        if strange is not None:
-            return findings.not_your_region(strange, by.region)
-    if alert.msg_type in {"Update", "Cancel"}:
-        for row in warnings.referenced(conn, keys=[reference.key for reference in alert.references]):
-            if not authority.may_change(sender=alert.sender, chain_sender=row.sender):
-                return findings.not_your_chain(alert.sender, row.sender)
-    return None
+    changed = warnings.referenced(conn, keys=[reference.key for reference in alert.references])
+    changes = changed if alert.msg_type in {"Update", "Cancel"} else []
+    for row in changes:
+        if not authority.may_change(sender=alert.sender, chain_sender=row.sender):
+            return findings.not_your_chain(alert.sender, row.sender)
+    if by.region is None:
+        return None
+    touched = {root.code for root in reading.targets.roots if not root.outside}
+    for row in changes:
+        touched |= messages.roots_of_chain(conn, chain_id=row.chain_id)
+    strange = _beyond(conn, touched, stored_code(by.region))
+    return findings.not_your_region(strange, by.region) if strange is not None else None
 
 
-def _beyond(conn: Connection, reading: Reading, region: str) -> str | None:
-    """Return a targeted region that does not lie in the subtree of `region`, or None."""
-    codes = [root.code for root in reading.targets.roots if not root.outside]
+def _beyond(conn: Connection, touched: Collection[str], region: str) -> str | None:
+    """Return a region that does not lie in the subtree of `region`, or None."""
+    codes = sorted(touched)
     paths = directory.paths(conn, codes=[*codes, region])
     allowed = paths.get(region)
     return next((code for code in codes if allowed is None or not paths[code].startswith(allowed)), None)

@@ -79,8 +79,9 @@ class Desk:
         """Release a warning that is held or in review; one that still cannot go out stays held, with the reasons."""
         row = await self._waiting(warning_id)
         reading = await self._again(row)
-        if not by.speaks_for(row.sender):
-            return Submission(Fate.FORBIDDEN, row.id, (findings.not_your_sender(row.sender, by.name),))
+        why_not = await self._forbidden(reading, by=by)
+        if why_not is not None:
+            return Submission(Fate.FORBIDDEN, row.id, (why_not,))
         stops = _stops(reading)
         if stops:
             return Submission(Fate.HELD, row.id, stops)
@@ -96,6 +97,9 @@ class Desk:
     async def reject(self, warning_id: str, *, by: Principal, reason: str) -> Submission:
         """Turn down a warning that is held or in review."""
         row = await self._waiting(warning_id)
+        why_not = await self._forbidden(await self._again(row), by=by)
+        if why_not is not None:
+            return Submission(Fate.FORBIDDEN, row.id, (why_not,))
         try:
             await self._ledger.write(
                 warnings.move,
@@ -133,6 +137,9 @@ class Desk:
         if row.state not in _WAITING:
             raise WrongState(f"Warning {warning_id} is {row.state}; only held ones and those in review can be decided.")
         return row
+
+    async def _forbidden(self, reading: Reading, *, by: Principal) -> Reason | None:
+        return await self._ledger.read(accept.forbidden, reading, by=by, authority=self._authority)
 
     async def _again(self, row: Row[tuple[object, ...]]) -> Reading:
         """Read a stored document again: the directory, the plans and the clock may have moved since."""

@@ -166,6 +166,18 @@ def of_chain(conn: Connection, *, chain_id: str) -> list[Row[Any]]:
     return list(conn.execute(text("SELECT * FROM message WHERE chain_id = :chain ORDER BY seq"), {"chain": chain_id}))
 
 
+def roots_of_chain(conn: Connection, *, chain_id: str) -> set[str]:
+    """Return the codes of the regions that any message of a chain targeted here."""
+    rows = conn.execute(
+        text(
+            "SELECT DISTINCT t.code FROM message m JOIN target_root t ON t.message_no = m.no "
+            "WHERE m.chain_id = :chain AND t.outside = 0"
+        ),
+        {"chain": chain_id},
+    )
+    return set(rows.scalars())
+
+
 def next_to_plan(conn: Connection) -> Row[Any] | None:
     """Return the most urgent open message whose planning is not finished."""
     return conn.execute(
