@@ -1,11 +1,13 @@
 """The watched folder: another system puts approved CAP files there. Each is read once it is whole, and moved with the answer beside it.
 
 `<folder>/*.xml` come in; `done/`, `held/` and `refused/` receive them, with `<name>.reasons.txt` where there is something to say. A file is
-whole when its size and time have not changed between two looks; writers who rename a finished file into the folder are read at the next.
+whole when its size and time have not changed between two looks and it has its end; one without an end is judged when nobody has added to it
+for some seconds. Writers who rename a finished file into the folder are read at the next look.
 """
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,11 @@ from warnd.model.submission import Fate, Submission
 
 _LOOK_S = 0.5
 _PER_LOOK = 200
+_STALLED_S = (
+    5.0  # A copy over a bad line may stand still for a while; a file that is cut off is refused only after this long.
+)
+_END = re.compile(rb"</(?:[\w.-]+:)?alert\s*>")
+_TAIL = 4096
 _FOLDER_OF = {
     Fate.RELEASED: "done",
     Fate.IN_REVIEW: "done",
@@ -42,6 +49,14 @@ class _Look:
     inode: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A file as it has looked since a moment of the monotonic clock."""
+
+    look: _Look
+    since: float
+
+
 class WatchedFolder:
     """Brings files to the desk, one after the other; a bad one never blocks the next."""
 
@@ -49,7 +64,7 @@ class WatchedFolder:
         self._folder = folder
         self._desk = desk
         self._clock = clock
-        self._seen: dict[str, _Look] = {}
+        self._seen: dict[str, _Seen] = {}
         self._trouble: str | None = None
 
     def problem(self) -> str | None:
@@ -94,13 +109,22 @@ class WatchedFolder:
                 ):
                     told = entry.stat(follow_symlinks=False)
                     looks[entry.name] = _Look(told.st_size, told.st_mtime_ns, told.st_ino)
-        ready = [name for name, look in looks.items() if self._seen.get(name) == look]
-        self._seen = looks
+        now = self._clock.monotonic()
+        known = {
+            name: self._seen[name]
+            for name, look in looks.items()
+            if name in self._seen and self._seen[name].look == look
+        }
+        self._seen = {name: known.get(name, _Seen(look, now)) for name, look in looks.items()}
+        ready = list(known)
         ready.sort(key=lambda name: (looks[name].mtime_ns, name))
         return [self._folder / name for name in ready[:_PER_LOOK]]
 
     async def _bring_in(self, path: Path) -> None:
         document = await asyncio.to_thread(_read, path)
+        stood_s = self._clock.monotonic() - self._seen[path.name].since
+        if stood_s < _STALLED_S and len(document) <= MAX_BYTES and not _END.search(document[-_TAIL:]):
+            return  # Half of it may still be on its way.
         submission = await self._desk.submit(document, by=_WHO)
         place = _FOLDER_OF.get(submission.fate, "refused")
         await asyncio.to_thread(_file_away, path, self._folder / place, submission)
