@@ -109,7 +109,9 @@ def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
         url: As in `store.url`.
         begin: "BEGIN" gives transactions that take no lock as long as they only read.
     """
-    engine = create_engine(_parsed(url), poolclass=StaticPool if sqlite_path(url) is None else None)
+    engine = create_engine(
+        _parsed(url), poolclass=StaticPool if sqlite_path(url) is None else None, hide_parameters=True
+    )
     _tune(engine, begin=begin)
     return engine
 
@@ -139,8 +141,12 @@ def open_inline(url: str = "sqlite:///:memory:") -> InlineLedger:
 def open_ledger(url: str) -> AsyncLedger:
     """Open the ledger of a running daemon; call `upgrade` first."""
     address = _parsed(url).set(drivername="sqlite+aiosqlite")
-    writer = create_async_engine(address, pool_size=1, max_overflow=0, poolclass=AsyncAdaptedQueuePool)
-    readers = create_async_engine(address, pool_size=_READERS, max_overflow=0, poolclass=AsyncAdaptedQueuePool)
+    writer = create_async_engine(
+        address, pool_size=1, max_overflow=0, poolclass=AsyncAdaptedQueuePool, hide_parameters=True
+    )
+    readers = create_async_engine(
+        address, pool_size=_READERS, max_overflow=0, poolclass=AsyncAdaptedQueuePool, hide_parameters=True
+    )
     _tune(writer.sync_engine, begin="BEGIN IMMEDIATE")
     _tune(readers.sync_engine, begin="BEGIN")
     return AsyncLedger(writer, readers)
