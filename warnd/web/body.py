@@ -1,4 +1,4 @@
-"""CAP documents as they come in over HTTP: of the right kind, bounded in size and in time."""
+"""Bodies as they come in over HTTP: bounded in size and in time; and CAP documents, of the right kind."""
 
 import asyncio
 
@@ -11,15 +11,15 @@ from warnd.web.problems import Problem
 
 MEDIA_TYPES = ("application/cap+xml", "application/xml", "text/xml")
 _DIGITS = 12  # No number longer than this is worth reading.
-_WHOLE_S = 60.0  # Enough for 2 MiB over the worst line; nobody may keep a half document open for longer.
+WHOLE_S = 60.0  # Enough for 2 MiB over the worst line; nobody may keep a half document open for longer.
 
 
 async def cap_body(request: Request) -> bytes:
     """Return the request's body.
 
     Raises:
-        Problem: 415, it says that it is no XML; 408, it did not come in time.
-        HTTPException: 413, it is larger than 2 MiB; the rest is not read.
+        Problem: 415, it says that it is no XML.
+        HTTPException: 413, it is larger than 2 MiB; 408, it did not come in time; the rest is not read.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
@@ -29,41 +29,51 @@ async def cap_body(request: Request) -> bytes:
             headers={"Accept-Post": ", ".join(MEDIA_TYPES)},
         )
     try:
-        async with asyncio.timeout(_WHOLE_S):
-            return await request.body()
-    except TimeoutError:
-        raise Problem(408, "The document did not arrive within a minute. Send it again.") from None
+        return await request.body()
     except ClientDisconnect:
         raise Problem(400, "The connection broke before the document was whole. Send it again.") from None
 
 
 class BodyLimit:
-    """Stops reading any request's body at 2 MiB, whatever its header promised."""
+    """Stops reading any request's body at 2 MiB, and when it is not whole in a minute, whatever its header promised."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, whole_s: float = WHOLE_S) -> None:
         self._app = app
+        self._whole_s = whole_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on with a counted body."""
+        """Hand the request on with a body that is counted and timed."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         promised = dict(scope["headers"]).get(b"content-length", b"0")
-        seen = 0
+        give_up_at = asyncio.get_running_loop().time() + self._whole_s
+        seen, whole = 0, False
 
-        async def counted() -> Message:
-            nonlocal seen
+        async def bounded() -> Message:
+            nonlocal seen, whole
+            if whole:
+                return await receive()  # Only the end of the connection comes now; a stream waits for it for hours.
             if promised.isdigit() and (len(promised) > _DIGITS or int(promised) > MAX_BYTES):
-                raise _too_large()
-            message = await receive()
+                raise _ended(413)
+            message = await _by(give_up_at, receive)
             seen += len(message.get("body", b""))
             if seen > MAX_BYTES:
-                raise _too_large()
+                raise _ended(413)
+            whole = not message.get("more_body", False)
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, bounded, send)
 
 
-def _too_large() -> HTTPException:
+async def _by(give_up_at: float, receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout_at(give_up_at):
+            return await receive()
+    except TimeoutError:
+        raise _ended(408) from None
+
+
+def _ended(status: int) -> HTTPException:
     # What still comes would be read as the next request, so the connection ends here.
-    return HTTPException(413, headers={"Connection": "close"})
+    return HTTPException(status, headers={"Connection": "close"})

@@ -11,6 +11,9 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 FIRST_REQUEST_S = 15.0  # Who connects and says nothing, or trickles, makes room for others.
+NEXT_REQUEST_S = (
+    30.0  # The same after an answer: the server's own patience for silence, and as much for a head under way.
+)
 _RESERVED = 64  # For this machine: the operator's command line, monitoring, a proxy.
 _CEILING = 8_192
 
@@ -27,6 +30,7 @@ class Connection(H11Protocol):
 
     limit = _CEILING
     first_request_s = FIRST_REQUEST_S
+    next_request_s = NEXT_REQUEST_S
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,22 +43,38 @@ class Connection(H11Protocol):
         if len(self.connections) > allowed:
             transport.abort()
             return
-        self._patience = self.loop.call_later(self.first_request_s, self._give_up)
+        self._wait_for_request(self.first_request_s)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; half a one must not keep the connection for ever, nor the end of a body that nobody reads."""
+        self._wait_for_request(self.next_request_s)
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        if self._patience is not None:
-            self._patience.cancel()
+        self._stop_waiting()
         super().connection_lost(exc)
 
+    def _wait_for_request(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._patience = self.loop.call_later(seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
     def _give_up(self) -> None:
-        if getattr(self, "cycle", None) is None:  # Typed as always there; it comes with the first whole request.
+        cycle = getattr(self, "cycle", None)  # Typed as always there; it comes with the head of the first request.
+        if cycle is None or cycle.response_complete:
             self.transport.abort()
 
 
-def bounded(limit: int, *, first_request_s: float = FIRST_REQUEST_S) -> type[Connection]:
+def bounded(
+    limit: int, *, first_request_s: float = FIRST_REQUEST_S, next_request_s: float = NEXT_REQUEST_S
+) -> type[Connection]:
     """Return the kind of connection that a server with this limit makes."""
-    return type("BoundedConnection", (Connection,), {"limit": limit, "first_request_s": first_request_s})
+    told = {"limit": limit, "first_request_s": first_request_s, "next_request_s": next_request_s}
+    return type("BoundedConnection", (Connection,), told)
 
 
 def is_loopback(host: str) -> bool:

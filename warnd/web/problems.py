@@ -73,8 +73,10 @@ def problem_response(problem: Problem) -> Response:
 
 
 _WHAT_TO_DO = {
+    400: "The body is not JSON in UTF-8. /api/docs shows what is taken.",
     404: "Nothing is at this address. /api/docs lists what there is.",
     405: "This address does not take this method. /api/docs lists what it takes.",
+    408: "The body did not arrive within a minute. Send it again.",
     413: "The body is larger than 2 MiB. Send a smaller document.",
 }
 
