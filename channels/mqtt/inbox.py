@@ -29,11 +29,15 @@ from warnd.model.loudspeaker import (
     parse_topic,
     verify_receipt,
 )
+from warnd.model.loudspeaker.fields import DOCUMENT_MAX_BYTES
 
 _log = structlog.get_logger(__name__)
 
 _REFUSED_KEPT = 10_000  # Terminals whose refusals are counted at once; more than that is an attack, and memory ends.
 _TRIES_IN_LINE = 3  # After so many failures of the ledger others are acknowledged past this receipt.
+_UNASKED_MAX = (
+    100  # QoS 0 has no window: who sends without end must not fill the memory. A state that is lost comes again.
+)
 
 
 class Inbox:
@@ -72,6 +76,11 @@ class Inbox:
         if topic is None or topic.root != self._options.root or topic.kind not in {"receipt", "state"}:
             self._refuse(arrival.topic[:120], "topic", "nothing comes in there")
             arrival.session.confirm(arrival)
+        elif len(arrival.payload) > DOCUMENT_MAX_BYTES:  # Not kept until its turn comes.
+            self._refuse(topic.name, "malformed", f"{len(arrival.payload)} bytes, more than {DOCUMENT_MAX_BYTES}")
+            arrival.session.confirm(arrival)
+        elif not arrival.packet_id and len(self._waiting.get(topic.name, ())) >= _UNASKED_MAX:
+            self._refuse(topic.name, "flood", f"more than {_UNASKED_MAX} wait; send receipts with QoS 1")
         elif topic.name in self._waiting:
             self._waiting[topic.name].append((topic, arrival))
         else:

@@ -19,6 +19,7 @@ from warnd.model.plan import Plan
 _WORTH_RETRYING = frozenset(
     {"busy", "higher_priority", "audio_fetch", "audio_hash", "amplifier", "no_voice", "storage"}
 )
+_PAGE = 64
 
 
 def apply(conn: Connection, playbacks: Sequence[tuple[Playback, float]], *, stamp: Stamp) -> list[int]:
@@ -72,17 +73,9 @@ def _contiguous(conn: Connection, playback: Playback) -> int:
         text("SELECT contiguous FROM terminal_boot WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot"),
         key,
     ).scalar()
-    known = conn.execute(
-        text(
-            "SELECT n FROM terminal_receipt WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot AND n > :start ORDER BY n"
-        ),
-        {**key, "start": start or 0},
-    ).scalars()
     reached = start or 0
-    for n in known:
-        if n != reached + 1:
-            break
-        reached = n
+    if playback.n == reached + 1:  # Any other leaves the gap as it is.
+        reached = _without_gap(conn, key, after=reached)
     if reached != start:
         conn.execute(
             text(
@@ -92,6 +85,22 @@ def _contiguous(conn: Connection, playback: Playback) -> int:
             {**key, "n": reached},
         )
     return reached
+
+
+def _without_gap(conn: Connection, key: dict[str, object], *, after: int) -> int:
+    """Return the last of the numbers that follow each other after `after`; page by page, for what lies beyond the gap may be much."""
+    while True:
+        page = conn.execute(
+            text(
+                "SELECT n FROM terminal_receipt WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot AND n > :after "
+                "ORDER BY n LIMIT :most"
+            ),
+            {**key, "after": after, "most": _PAGE},
+        ).scalars()
+        follow = sum(n == after + place for place, n in enumerate(page, 1))
+        after += follow
+        if follow < _PAGE:
+            return after
 
 
 def _consequences(conn: Connection, playback: Playback, *, jitter: float, stamp: Stamp) -> None:
