@@ -177,3 +177,11 @@ def test_a_ring_that_touches_itself_keeps_its_ground() -> None:
     ring = ((0, 0), (0, 4), (4, 4), (4, 0), (0, 0), (1, 1), (3, 1), (3, 3), (1, 3), (1, 1), (0, 0))
     area = area_of_polygons([tuple((float(a), float(b)) for a, b in ring)])
     assert area.holds([0.5, 2.0], [3.5, 2.0]).tolist() == [True, False]
+
+
+def test_thousands_of_circles_are_drawn_roughly_and_leave_nobody_out() -> None:
+    elsewhere = [Circle(-40, number / 100, 1) for number in range(2_000)]
+    rim = [(30 + 0.0898 * math.sin(turn / 20), 103 + 0.1037 * math.cos(turn / 20)) for turn in range(126)]  # 10 km.
+    area = area_of_circles([*elsewhere, Circle(30, 103, 10.1)])
+    assert area.holds([lon for _, lon in rim], [lat for lat, _ in rim]).all()
+    assert not area.holds([103.12, 103], [30, 30.11]).any()

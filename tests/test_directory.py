@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.fakes.register import COUNTY, KEY, PEOPLE, Register, opened
 from warnd.ledger import directory
@@ -57,21 +58,33 @@ def test_children_default_to_those_of_the_jurisdiction(register: Register) -> No
     assert [each.code for each in outermost] == ["990101000000"]
 
 
+def _meant(conn: Connection, scheme: str, value: str) -> str | None:
+    return directory.resolve_geocodes(conn, geocodes=[(scheme, value)])[scheme, value]
+
+
 @pytest.mark.parametrize("scheme", ["region_code", "ADCODE", "区划代码", " Region_Code "])
 @pytest.mark.parametrize("value", ["990101", "990101000000", " 990101 "])
 def test_national_codes_of_any_length_are_geocodes(register: Register, scheme: str, value: str) -> None:
     with register.reading() as conn:
-        assert directory.resolve_geocode(conn, scheme=scheme, value=value) == "990101000000"
+        assert _meant(conn, scheme, value) == "990101000000"
 
 
 def test_aliases_are_geocodes_of_their_scheme_only(register: Register) -> None:
     register.aliases("scheme,value,region\nSAME,006037,990101001\nadcode,old-1,990101002\n")
     with register.reading() as conn:
-        assert directory.resolve_geocode(conn, scheme="same", value="006037") == "990101001000"
-        assert directory.resolve_geocode(conn, scheme="adcode", value="old-1") == "990101002000"
-        assert directory.resolve_geocode(conn, scheme="UGC", value="006037") is None
-        assert directory.resolve_geocode(conn, scheme="SAME", value="990101") is None
-        assert directory.resolve_geocode(conn, scheme="adcode", value="110000") is None
+        assert _meant(conn, "same", "006037") == "990101001000"
+        assert _meant(conn, "adcode", "old-1") == "990101002000"
+        assert _meant(conn, "UGC", "006037") is None
+        assert _meant(conn, "SAME", "990101") is None
+        assert _meant(conn, "adcode", "110000") is None
+
+
+def test_many_geocodes_are_resolved_together(register: Register) -> None:
+    register.aliases("scheme,value,region\nSAME,006037,990101001\n")
+    unknown = {(f"scheme-{number}", "1"): None for number in range(1500)}
+    with register.reading() as conn:
+        found = directory.resolve_geocodes(conn, geocodes=[("adcode", "990101"), *unknown, ("SAME", " 006037")])
+    assert found == {("adcode", "990101"): "990101000000", **unknown, ("SAME", " 006037"): "990101001000"}
 
 
 def test_a_jurisdiction_is_paths_where_known_and_digits_where_not(register: Register) -> None:
@@ -139,7 +152,7 @@ def test_what_an_import_under_way_has_written_is_seen_by_nobody(register: Regist
     with register.reading() as conn:
         assert directory.recipient(conn, recipient_id="li") is not None
         assert directory.find_regions(conn, codes=["990101002001"]) == {}
-        assert directory.resolve_geocode(conn, scheme="region_code", value="990101002001") is None
+        assert _meant(conn, "region_code", "990101002001") is None
         assert directory.villages_under(conn, path="/990101000000/") == ["990101001001", "990101001002"]
         assert sum(len(page.paths) for page in directory.candidates(conn, box=EVERYWHERE)) == 2
 

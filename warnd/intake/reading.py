@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from warnd.clock import Clock
 from warnd.intake import findings
-from warnd.intake.targeting import Targets, resolve
+from warnd.intake.targeting import Drawn, Targets, drawn_by, resolve
 from warnd.ledger import directory
 from warnd.ledger.store import Ledger
 from warnd.model import cap
@@ -17,7 +17,7 @@ from warnd.model.level import Level
 from warnd.model.plan import Plan, choose
 from warnd.model.reason import Reason, Verdict
 
-_INLINE_BYTES = 64 * 1024  # Smaller documents are parsed faster than a thread is woken.
+_INLINE_BYTES = 64 * 1024  # Smaller documents are read faster than a thread is woken.
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Reader:
         """Judge a parsed document by every rule that does not need to know what came before it."""
         cancel = alert.msg_type == "Cancel"
         level = None if cancel else cap.alert_level(alert, self._policy.levels)
-        targets, revision = (Targets(), 0) if cancel else await self._resolve(alert)
+        targets, revision = (Targets(), 0) if cancel else await self._resolve(document, alert)
         plan = self._plan(alert, level)
         reasons = (*self._rules(alert), *(() if cancel else self._more(alert, level, plan=plan, targets=targets)))
         return Reading(
@@ -104,8 +104,9 @@ class Reader:
             reasons=reasons,
         )
 
-    async def _resolve(self, alert: cap.Alert) -> tuple[Targets, int]:
-        return await self._ledger.read(_resolved, alert=alert, jurisdiction=self._policy.jurisdiction)
+    async def _resolve(self, document: bytes, alert: cap.Alert) -> tuple[Targets, int]:
+        ground = None if len(document) <= _INLINE_BYTES else await asyncio.to_thread(drawn_by, alert)
+        return await self._ledger.read(_resolved, alert=alert, jurisdiction=self._policy.jurisdiction, ground=ground)
 
     def _plan(self, alert: cap.Alert, level: Level | None) -> Plan | None:
         if level is None:
@@ -140,8 +141,10 @@ def hazards(alert: cap.Alert) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*named, *coded]))
 
 
-def _resolved(conn: Connection, *, alert: cap.Alert, jurisdiction: tuple[str, ...]) -> tuple[Targets, int]:
-    return resolve(conn, alert, jurisdiction=jurisdiction), directory.revision(conn)
+def _resolved(
+    conn: Connection, *, alert: cap.Alert, jurisdiction: tuple[str, ...], ground: Drawn | None
+) -> tuple[Targets, int]:
+    return resolve(conn, alert, jurisdiction=jurisdiction, ground=ground), directory.revision(conn)
 
 
 def _area_reasons(targets: Targets) -> list[Reason]:

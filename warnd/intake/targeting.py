@@ -49,7 +49,24 @@ class Targets:
     only_by_polygon: tuple[str, ...] = ()
 
 
-def resolve(conn: Connection, alert: Alert, *, jurisdiction: Collection[str]) -> Targets:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The ground that the shapes of an alert cover; to work it out takes seconds where a document has thousands of them."""
+
+    polygons: Area
+    circles: Area
+
+
+def drawn_by(alert: Alert) -> Drawn:
+    """Return the ground of all infos' usable polygons and circles."""
+    areas = [area for info in alert.infos for area in info.areas]
+    return Drawn(
+        polygons=area_of_polygons(points for area in areas for points in usable_polygons(area)),
+        circles=area_of_circles(circle for area in areas for circle in usable_circles(area)),
+    )
+
+
+def resolve(conn: Connection, alert: Alert, *, jurisdiction: Collection[str], ground: Drawn | None = None) -> Targets:
     """Return what the areas of all infos mean: the union of geocodes, polygons and circles (DESIGN §5).
 
     A polygon or circle reaches villages only, and those in which it has ground or, where a village has no shape, its point. A geocode
@@ -59,12 +76,13 @@ def resolve(conn: Connection, alert: Alert, *, jurisdiction: Collection[str]) ->
         conn: Reads only.
         alert: As parsed; polygons and circles that cannot be used are passed over.
         jurisdiction: Codes as in `node.jurisdiction`; empty = everywhere.
+        ground: What `drawn_by` said of the alert, if it was asked already.
     """
+    ground = ground or drawn_by(alert)
     own = directory.find_jurisdiction(conn, codes=jurisdiction)
     areas = [area for info in alert.infos for area in info.areas]
     named, unknown = _named(conn, [pair for area in areas for pair in area.geocodes])
-    by_polygon = area_of_polygons(points for area in areas for points in usable_polygons(area))
-    by_circle = area_of_circles(circle for area in areas for circle in usable_circles(area))
+    by_polygon, by_circle = ground.polygons, ground.circles
     drawn = dict.fromkeys(_villages(conn, by_circle), "circle") | dict.fromkeys(_villages(conn, by_polygon), "polygon")
     only_named, only_drawn = _difference(conn, named, drawn) if named and (by_polygon or by_circle) else ((), ())
     return Targets(
@@ -78,7 +96,7 @@ def resolve(conn: Connection, alert: Alert, *, jurisdiction: Collection[str]) ->
 
 def _named(conn: Connection, geocodes: Iterable[tuple[str, str]]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """Return the paths of the regions that geocodes mean, and the geocodes that mean none."""
-    meant = {pair: directory.resolve_geocode(conn, scheme=pair[0], value=pair[1]) for pair in dict.fromkeys(geocodes)}
+    meant = directory.resolve_geocodes(conn, geocodes=list(dict.fromkeys(geocodes)))
     codes = {code for code in meant.values() if code is not None}
     known = directory.paths(conn, codes=sorted(codes))
     return list(known.values()), tuple(pair for pair, code in meant.items() if code is None)

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row, bindparam, select, text, tuple_
 
+from warnd.ledger import schema
 from warnd.model.region import Jurisdiction, is_national, prefix, stored_code, subtree
 
 _BUILT_IN = frozenset({"region_code", "adcode", "区划代码"})
@@ -101,22 +102,33 @@ def find_jurisdiction(conn: Connection, *, codes: Collection[str]) -> Jurisdicti
     )
 
 
-def resolve_geocode(conn: Connection, *, scheme: str, value: str) -> str | None:
-    """Return the stored code of the region that a CAP geocode means, or None.
+def resolve_geocodes(conn: Connection, *, geocodes: Collection[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+    """Return for each CAP geocode, (valueName, value), the stored code of the region that it means, or None.
 
     `region_code`, `adcode` and 区划代码 name regions by their own code; every scheme, these too, may be extended by imported
     aliases. Schemes are compared without case.
     """
-    scheme, value = scheme.strip().casefold(), value.strip()
-    if scheme in _BUILT_IN and find_regions(conn, codes=[stored_code(value)]):
-        return stored_code(value)
-    found: str | None = conn.execute(
-        text(
-            "SELECT a.region FROM region_alias a JOIN region r ON r.code = a.region "
-            "WHERE a.scheme = :scheme AND a.value = :value AND r.from_rev <= :rev"
-        ),
-        {"scheme": scheme, "value": value, "rev": revision(conn)},
-    ).scalar_one_or_none()
+    read = {given: (given[0].strip().casefold(), given[1].strip()) for given in geocodes}
+    own = {value: stored_code(value) for scheme, value in read.values() if scheme in _BUILT_IN}
+    known = find_regions(conn, codes=list(own.values()))
+    found = {
+        (scheme, value): own[value] for scheme, value in read.values() if scheme in _BUILT_IN and own[value] in known
+    }
+    found |= _aliases(conn, [key for key in dict.fromkeys(read.values()) if key not in found])
+    return {given: found.get(key) for given, key in read.items()}
+
+
+def _aliases(conn: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    alias, region = schema.region_alias.c, schema.region.c
+    wanted = (
+        select(alias.scheme, alias.value, alias.region)
+        .join(schema.region, region.code == alias.region)
+        .where(region.from_rev <= revision(conn))
+    )
+    found: dict[tuple[str, str], str] = {}
+    for start in range(0, len(keys), _PAGE):
+        page = wanted.where(tuple_(alias.scheme, alias.value).in_(keys[start : start + _PAGE]))
+        found |= {(row.scheme, row.value): row.region for row in conn.execute(page)}
     return found
 
 

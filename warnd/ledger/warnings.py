@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, select, text, tuple_
 
 from warnd.ledger import events
 from warnd.ledger.events import Stamp
+from warnd.ledger.schema import warning
 from warnd.ledger.values import dumps
 
 LIVE_STATES = ("dispatching", "completed")
+_PAGE = 500  # Keys asked for at once.
 
 
 class IllegalMove(Exception):  # noqa: N818 - named for what happened
@@ -96,9 +98,13 @@ def quarantined(conn: Connection, *, sender: str, identifier: str) -> list[Row[A
 
 
 def referenced(conn: Connection, *, keys: Sequence[tuple[str, str]]) -> list[Row[Any]]:
-    """Return the known warnings among these CAP keys, oldest first."""
-    found = [by_key(conn, sender=sender, identifier=identifier) for sender, identifier in keys]
-    return sorted((row for row in found if row is not None), key=lambda row: row.no)
+    """Return the known warnings among these CAP keys, oldest first; quarantined copies aside."""
+    distinct = list(dict.fromkeys(keys))
+    found: list[Row[Any]] = []
+    for start in range(0, len(distinct), _PAGE):
+        page = tuple_(warning.c.sender, warning.c.identifier).in_(distinct[start : start + _PAGE])
+        found += conn.execute(select(warning).where(page, warning.c.state != "quarantined"))
+    return sorted(found, key=lambda row: row.no)
 
 
 def chain(conn: Connection, *, chain_id: str) -> list[Row[Any]]:

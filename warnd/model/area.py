@@ -5,7 +5,8 @@ are straight on the map of degrees; a circle is round on the ground.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,12 @@ from warnd.model.cap.geometry import polygon_shape
 
 _EARTH_KM = 6371.0088  # Mean radius (IUGG).
 _CORNERS = 180  # A circle drawn with so many lies within 0.02 % of its radius.
+_MANY = (
+    500  # More circles than any author draws: each is then cut out roughly, with a little more ground rather than less.
+)
+_ROUGH_CORNERS = 16
 _SMALLEST_KM = 0.001  # A circle of radius 0 is a point (CAP 1.2 §3.2.4): a metre round it still meets what it lies in.
+_AT_ONCE = 500
 _WORLD = shapely.box(-180, -90, 180, 90)
 
 Mask = NDArray[np.bool_]
@@ -31,7 +37,7 @@ class Area:
 
     def __init__(self, shapes: Iterable[Any]) -> None:
         """Unite valid or self-touching polygons; without any, nothing is ever met."""
-        self._shape = ground(shapely.union_all([ground(shape) for shape in shapes]))
+        self._shape = ground(shapely.union_all(list(_united(shapes))))
         shapely.prepare(self._shape)
 
     def __bool__(self) -> bool:
@@ -72,6 +78,13 @@ class Area:
         return found
 
 
+def _united(shapes: Iterable[Any]) -> Iterator[Any]:
+    """Unite shapes some at a time: a hostile document has tens of thousands, and each takes some kilobytes."""
+    rest = iter(shapes)
+    while some := [ground(shape) for shape in islice(rest, _AT_ONCE)]:
+        yield shapely.union_all(some)
+
+
 def area_of_polygons(polygons: Iterable[Sequence[Point]]) -> Area:
     """Return the area of usable CAP polygons (`warnd.model.cap.geometry` says which are); one that repeats counts once."""
     shapes = (polygon_shape(tuple(points)) for points in dict.fromkeys(map(tuple, polygons)))
@@ -80,24 +93,33 @@ def area_of_polygons(polygons: Iterable[Sequence[Point]]) -> Area:
 
 def area_of_circles(circles: Iterable[Circle]) -> Area:
     """Return the area of CAP circles: kilometres on the ground, at any latitude, across the date line too."""
-    return Area(circle_shape(circle) for circle in dict.fromkeys(circles))
+    distinct = dict.fromkeys(circles)
+    corners = _CORNERS if len(distinct) <= _MANY else _ROUGH_CORNERS
+    return Area(circle_shape(circle, corners=corners) for circle in distinct)
 
 
-def circle_shape(circle: Circle) -> Any:
-    """Return the circle as a polygon in degrees. One that covers half the globe or more counts as all of it."""
+def circle_shape(circle: Circle, *, corners: int = _CORNERS) -> Any:
+    """Return the circle as a polygon in degrees. One that covers half the globe or more counts as all of it.
+
+    With few corners the polygon goes round the circle, so that nobody in it is left out.
+    """
     angle = max(circle.radius_km, _SMALLEST_KM) / _EARTH_KM
+    if corners < _CORNERS:
+        angle /= math.cos(math.pi / corners)
     if angle >= math.pi / 2:
         return _WORLD
-    lons, lats = _ring(circle, angle)
+    lons, lats = _ring(circle, angle, corners=corners)
     if abs(math.radians(circle.lat)) + angle >= math.pi / 2:
         return _cap(lons, lats, pole=math.copysign(90, circle.lat))
+    if lons.min() >= -180 and lons.max() <= 180:  # noqa: PLR2004 - degrees
+        return shapely.Polygon(np.column_stack((lons, lats)))
     turned = [shapely.Polygon(np.column_stack((lons + turn, lats))) for turn in (-360, 0, 360)]
     return shapely.union_all(shapely.intersection(turned, _WORLD))
 
 
-def _ring(circle: Circle, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _ring(circle: Circle, angle: float, *, corners: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return longitudes (around the centre's own, perhaps beyond 180) and latitudes of points at `angle` from the centre."""
-    bearing = np.linspace(0, 2 * math.pi, _CORNERS, endpoint=False)
+    bearing = np.linspace(0, 2 * math.pi, corners, endpoint=False)
     lat = math.radians(circle.lat)
     sin_lat = math.sin(lat) * math.cos(angle) + math.cos(lat) * math.sin(angle) * np.cos(bearing)
     east = np.arctan2(np.sin(bearing) * math.sin(angle) * math.cos(lat), math.cos(angle) - math.sin(lat) * sin_lat)
