@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,9 +16,10 @@ from starlette.routing import BaseRoute, Route
 
 from channels.web.site import SitePage
 from tests.fakes.web_centre import Centre, centre
-from warnd.ledger.store import open_ledger
+from warnd.ledger.store import open_ledger, upgrade
 from warnd.web import create_app
 from warnd.web.doors import Doors
+from warnd.web.health import problems
 
 LEAK = "not connected to the broker at 10.0.0.5:1883; check that it runs"
 
@@ -94,6 +97,21 @@ async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: C
         answered = await client.get("/readyz", headers={"Authorization": "Bearer anything"})
         assert (answered.status_code, answered.json()["problems"]) == (503, ["ledger"])
         assert (await client.get("/healthz")).status_code == 200
+    await ledger.close()
+
+
+async def test_a_disk_that_is_almost_full_is_told_before_it_is(
+    built: Centre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the disk is feigned: filling a real one would harm whoever else is on it."""
+    upgrade(f"sqlite:///{tmp_path / 'warnd.sqlite'}")
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'warnd.sqlite'}")
+    doors = replace(built.daemon.app.state.doors, ledger=ledger)
+    assert await problems(doors) == []
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=12_345_678))
+    assert await problems(doors) == [
+        "ledger: its disk is almost full: 12 MB are left. Free disk space; warnd goes on by itself."
+    ]
     await ledger.close()
 
 

@@ -354,6 +354,17 @@ async def test_a_failure_inside_is_a_problem_document_without_its_innards(built:
     assert [each["event"] for each in logged] == ["request_failed"]
 
 
+async def test_a_store_that_is_full_takes_nothing_and_says_so(built: Centre) -> None:
+    await built.ledger.write(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=1").close())
+    many = flood(infos=(replace(FLOOD.infos[0], description="水" * 50_000), *FLOOD.infos[1:]))
+    async with built.caller() as client:
+        answered = await client.post("/api/v1/warnings", content=many, headers=CAP_TYPE)
+        assert (answered.status_code, answered.headers["content-type"]) == (503, PROBLEM)
+        assert "database or disk is full" in answered.json()["detail"]
+        await built.ledger.write(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=100000").close())
+        assert (await client.post("/api/v1/warnings", content=many, headers=CAP_TYPE)).status_code == 201
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     path=st.sampled_from(["", "/preview", "/x/cancel", "/x/reject", "/x/approve"]),

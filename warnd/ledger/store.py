@@ -235,6 +235,12 @@ def _tune(engine: Engine, *, begin: str) -> None:
     event.listen(engine, "begin", started)
 
 
+def file(conn: Connection) -> Path | None:
+    """Return the file that holds the store, or None where this machine has none."""
+    database = conn.engine.url.database if conn.dialect.name == "sqlite" else None
+    return Path(database) if database and database != ":memory:" else None
+
+
 def ready(conn: Connection) -> bool:
     """Say whether the store answers."""
     return bool(conn.execute(text("SELECT 1")).scalar_one() == 1)

@@ -1,6 +1,7 @@
 """How the daemon fares: whether it lives, whether warnings can leave, and its numbers."""
 
 import asyncio
+import shutil
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from warnd.web.doors import Doors, doors_of
 from warnd.web.problems import Problem, problem_response
 
 _LEDGER_S = 2.0  # Warnings wait behind every read; one that takes longer is a problem by itself.
+_LEAST_FREE = 50_000_000  # Bytes; told while there is still time to act.
 _FRESH = {"Cache-Control": "no-store"}
 
 
@@ -56,10 +58,14 @@ async def _ledger_problem(doors: Doors) -> str | None:
     try:
         async with asyncio.timeout(_LEDGER_S):
             await doors.ledger.read(store.ready)
+            path = await doors.ledger.read(store.file)
+            free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free if path else _LEAST_FREE
     except TimeoutError:
         return f"no answer within {_LEDGER_S:.0f} s. Look at the disk and at what else uses the store."
     except (SQLAlchemyError, OSError) as error:
         return f"{type(error).__name__}. Look at the disk, the file's rights and the log."
+    if free < _LEAST_FREE:
+        return f"its disk is almost full: {free // 1_000_000} MB are left. Free disk space; warnd goes on by itself."
     return None
 
 

@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -134,6 +135,7 @@ class Errors:
         app.add_exception_handler(UnknownRegion, _on_unknown_region)
         app.add_exception_handler(RequestValidationError, _on_invalid_request)
         app.add_exception_handler(HTTPException, self._on_http)
+        app.add_exception_handler(OperationalError, self._on_store)
         app.add_exception_handler(Exception, self._on_crash)
 
     async def _on_http(self, request: Request, error: Exception) -> Response:
@@ -144,6 +146,17 @@ class Errors:
             return answer
         detail = _WHAT_TO_DO.get(error.status_code, error.detail)
         return problem_response(Problem(error.status_code, detail, headers=error.headers))
+
+    async def _on_store(self, request: Request, error: Exception) -> Response:
+        """Say that the store cannot be used just now: a full disk, a broken one."""
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        log.error("store_refuses", path=request.url.path, method=request.method, error=cause)
+        if not request.url.path.startswith(API):
+            answer: Response = await self._page(request, 503)
+            return answer
+        return problem_response(
+            Problem(503, f"The store cannot be used: {cause}. Free disk space, or see to the disk; then send it again.")
+        )
 
     async def _on_crash(self, request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
