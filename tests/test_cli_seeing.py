@@ -75,7 +75,7 @@ def test_what_keeps_warnings_from_leaving_stands_first(api: FakeApi) -> None:
     api.answer("GET", "/readyz", {"ready": False, "problems": [problem]}, status=503)
     ran = run("status", "w1", WARND_URL=api.url)
     assert ran.code == 0
-    assert ran.out.splitlines()[0] == f"NOTHING IS LEAVING: {problem}"
+    assert ran.out.splitlines()[0] == f"NOT WORKING: {problem}"
 
 
 def test_status_without_an_id_lists_the_warnings(api: FakeApi) -> None:

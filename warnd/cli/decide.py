@@ -9,7 +9,10 @@ from warnd.cli.given import WarningId
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.words import named, plain, reasons
 
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record and for those who ask later.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+Said = Annotated[
+    str, typer.Option("--reason", help="Why; stands in the texts, too, so write it for those who read them.")
+]
 Lift = Annotated[bool, typer.Option("--lift", help="The danger has passed.")]
 Retract = Annotated[bool, typer.Option("--retract", help="It was sent by mistake.")]
 
@@ -25,7 +28,7 @@ def reject(warning: WarningId, *, reason: Reason, as_json: AsJson = False) -> No
 
 
 def cancel(
-    warning: WarningId, *, reason: Reason, lift: Lift = False, retract: Retract = False, as_json: AsJson = False
+    warning: WarningId, *, reason: Said, lift: Lift = False, retract: Retract = False, as_json: AsJson = False
 ) -> None:
     """Take a warning back: to exactly those who may have got it, ahead of everything else."""
     kind = _kind(lift=lift, retract=retract)

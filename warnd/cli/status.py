@@ -88,7 +88,7 @@ def troubles(answer: Answer) -> list[str]:
     if answer.good:
         return []
     problems = answer.document.get("problems") or [answer.document.get("detail") or f"/readyz answers {answer.status}"]
-    return [f"NOTHING IS LEAVING: {plain(each)}" for each in problems]
+    return [f"NOT WORKING: {plain(each)}" for each in problems]
 
 
 def _list(document: Mapping[str, Any]) -> list[str]:
