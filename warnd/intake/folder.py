@@ -6,16 +6,16 @@ for some seconds. Writers who rename a finished file into the folder are read at
 """
 
 import asyncio
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.clock import Clock
+from warnd.intake import shelf
 from warnd.intake.desk import Desk
+from warnd.intake.shelf import Look
 from warnd.model.authority import Principal
 from warnd.model.cap import MAX_BYTES
 from warnd.model.reason import Reason
@@ -28,6 +28,7 @@ _STALLED_S = (
 )
 _END = re.compile(rb"</(?:[\w.-]+:)?alert\s*>")
 _TAIL = 4096
+_NO_FILE = "It is no ordinary file (a link, folder, pipe or device). Put the CAP file itself here.\n"
 _FOLDER_OF = {
     Fate.RELEASED: "done",
     Fate.IN_REVIEW: "done",
@@ -43,17 +44,10 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    size: int
-    mtime_ns: int
-    inode: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Seen:
     """A file as it has looked since a moment of the monotonic clock."""
 
-    look: _Look
+    look: Look
     since: float
 
 
@@ -66,10 +60,11 @@ class WatchedFolder:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._trouble: str | None = None
+        self._failed: dict[str, str] = {}  # File -> why it could not be brought in.
 
     def problem(self) -> str | None:
-        """Return why the folder cannot be served right now, or None."""
-        return self._trouble
+        """Return why the folder, or a file in it, cannot be served right now, or None."""
+        return self._trouble or next(iter(self._failed.values()), None)
 
     async def run(self) -> None:
         """Look into the folder twice a second until cancelled."""
@@ -88,27 +83,32 @@ class WatchedFolder:
         for path in whole:
             try:
                 await self._bring_in(path)
-            except (OSError, SQLAlchemyError) as error:  # It stays where it is and is tried again at the next look.
-                self._complain(error, path)
+                self._failed.pop(path.name, None)
+            except Exception as error:  # noqa: BLE001 - the edge: whatever is wrong with one file, it stays and the next is taken
+                self._complain_of(path, error)
 
-    def _complain(self, error: Exception, path: Path | None = None) -> None:
-        self._trouble = f"The watched folder {path or self._folder} cannot be served: {error}"
-        log.error("watched_folder", path=str(path or self._folder), error=str(error))
+    def _complain(self, error: Exception) -> None:
+        trouble = (
+            f"The watched folder {self._folder} cannot be served: {error}. Correct the folder, its rights or its disk."
+        )
+        if trouble != self._trouble:
+            log.error("watched_folder", path=str(self._folder), error=str(error))
+        self._trouble = trouble
+
+    def _complain_of(self, path: Path, error: Exception) -> None:
+        """Say once what is wrong with a file; it is tried again at every look, after those with which nothing is."""
+        trouble = (
+            f"The file {path.name!a} in {self._folder} cannot be taken: {error!r}. Correct its rights, or take it away."
+        )
+        if self._failed.get(path.name) != trouble:
+            log.error("watched_file", path=ascii(str(path)), error=repr(error))
+        self._failed[path.name] = trouble
 
     def _whole(self) -> list[Path]:
         """Return files, oldest first, that look the same as at the last look; make the folders if they are missing."""
         for name in ("done", "held", "refused"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
-        looks: dict[str, _Look] = {}
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                if (
-                    entry.name.lower().endswith(".xml")
-                    and not entry.name.startswith(".")
-                    and entry.is_file(follow_symlinks=False)
-                ):
-                    told = entry.stat(follow_symlinks=False)
-                    looks[entry.name] = _Look(told.st_size, told.st_mtime_ns, told.st_ino)
+        looks = shelf.looks(self._folder)
         now = self._clock.monotonic()
         known = {
             name: self._seen[name]
@@ -117,35 +117,32 @@ class WatchedFolder:
         }
         self._seen = {name: known.get(name, _Seen(look, now)) for name, look in looks.items()}
         ready = list(known)
-        ready.sort(key=lambda name: (looks[name].mtime_ns, name))
+        self._failed = {name: why for name, why in self._failed.items() if name in looks}
+        ready.sort(key=lambda name: (name in self._failed, looks[name].mtime_ns, name))
         return [self._folder / name for name in ready[:_PER_LOOK]]
 
     async def _bring_in(self, path: Path) -> None:
-        document = await asyncio.to_thread(_read, path)
-        stood_s = self._clock.monotonic() - self._seen[path.name].since
-        if stood_s < _STALLED_S and len(document) <= MAX_BYTES and not _END.search(document[-_TAIL:]):
-            return  # Half of it may still be on its way.
+        seen = self._seen[path.name]
+        if not seen.look.regular:
+            await self._file(path, seen.look, "refused", told=_NO_FILE)
+            log.warning("watched_file_put_aside", path=ascii(str(path)), reason=_NO_FILE.strip())
+            return
+        document = await asyncio.to_thread(shelf.read, path, seen.look)
+        stood_s = self._clock.monotonic() - seen.since
+        if document is None or (stood_s < _STALLED_S and _is_cut_off(document)):
+            return  # The rest of it may still be on its way.
         submission = await self._desk.submit(document, by=_WHO)
-        place = _FOLDER_OF.get(submission.fate, "refused")
-        await asyncio.to_thread(_file_away, path, self._folder / place, submission)
-        self._seen.pop(path.name, None)
+        told = _told(submission) if submission.reasons or submission.fate not in {Fate.RELEASED, Fate.SAME} else None
+        await self._file(path, seen.look, _FOLDER_OF.get(submission.fate, "refused"), told=told)
         log.info("file_taken", file=path.name, fate=submission.fate, warning_id=submission.warning_id)
 
-
-def _read(path: Path) -> bytes:
-    """Read at most one byte more than a warning may have: enough to refuse it, whatever its size."""
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+    async def _file(self, path: Path, look: Look, place: str, *, told: str | None) -> None:
+        await asyncio.to_thread(shelf.file_away, path, look, folder=self._folder / place, told=told)
+        self._seen.pop(path.name, None)
 
 
-def _file_away(path: Path, folder: Path, submission: Submission) -> None:
-    """Write the reasons, then move the file; a name that is taken gets a number, so that nothing is overwritten."""
-    name, number = path.name, 1
-    while (folder / name).exists():
-        name, number = f"{path.stem}.{number}{path.suffix}", number + 1
-    if submission.reasons or submission.fate not in {Fate.RELEASED, Fate.SAME}:
-        (folder / f"{name}.reasons.txt").write_text(_told(submission), encoding="utf-8")
-    path.rename(folder / name)
+def _is_cut_off(document: bytes) -> bool:
+    return len(document) <= MAX_BYTES and not _END.search(document[-_TAIL:])
 
 
 def _told(submission: Submission) -> str:
