@@ -1,6 +1,5 @@
 """Cancel always wins: in any state, before its Alert, and for exactly those who may have got what it cancels."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from tests.simulation.acts import BROKEN, each, first, reporting
 from tests.simulation.county import COUNTY, VILLAGES
 from tests.simulation.documents import cancel_of, flood
-from tests.simulation.virtual import START, VirtualLoop, run
+from tests.simulation.virtual import START, VirtualLoop, run, simulated
 from tests.simulation.world import (
     OPERATOR,
     Wire,
@@ -38,7 +37,7 @@ async def _pass(world: World, seconds: float) -> None:
 
 async def _slow_gateway(outgoing: Outgoing, wire: Wire) -> Outcome:
     """Each text takes its time, and they leave one after the other."""
-    await asyncio.sleep(0.9)
+    await simulated(0.9)
     return await obedient_phone(outgoing, wire)
 
 

@@ -40,6 +40,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumps.jumped_s
 
 
+async def simulated(seconds: float) -> None:
+    """Let seconds of the virtual loop's time pass, which take no real time."""
+    await asyncio.sleep(seconds)
+
+
 class LoopClock:
     """The daemon's clock on a simulated loop."""
 
@@ -57,7 +62,7 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in simulated time."""
-        await asyncio.sleep(seconds)
+        await simulated(seconds)
 
 
 def run(main: Coroutine[Any, Any, T], loop: VirtualLoop) -> T:

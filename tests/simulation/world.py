@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from tests import invariants
 from tests.simulation.county import found
-from tests.simulation.virtual import START, LoopClock, VirtualLoop
+from tests.simulation.virtual import START, LoopClock, VirtualLoop, simulated
 from warnd.channel import (
     Accepted,
     Channel,
@@ -93,7 +93,7 @@ class Wire:
         """Bring a receipt in after a while, without keeping the sender waiting."""
 
         async def later() -> None:
-            await asyncio.sleep(after_s)
+            await simulated(after_s)
             assert self.sink is not None
             await self.sink(receipt)
 
@@ -126,7 +126,7 @@ class World:
         until = self.clock.monotonic() + within_s
         while not await condition():
             assert self.clock.monotonic() < until, "did not come about in simulated time"
-            await asyncio.sleep(0.25)
+            await simulated(0.25)
 
     async def one(self, statement: str, **values: Any) -> Any:
         """Read the only column of the only row."""

@@ -1,19 +1,18 @@
 """Scenario 5: killed at 40 % of the fan-out. Nobody is lost; what may have left is unknown before it is repeated, and says so."""
 
-import asyncio
 from pathlib import Path
 
 from tests import invariants
 from tests.simulation.county import VILLAGES
 from tests.simulation.documents import flood
-from tests.simulation.virtual import VirtualLoop, run
+from tests.simulation.virtual import VirtualLoop, run, simulated
 from tests.simulation.world import Wire, World, obedient_phone, resumed, running, settings_for, speakers_of
 from warnd.channel import Outcome, Outgoing
 
 
 async def _slow(outgoing: Outgoing, wire: Wire) -> Outcome:
     """Each text takes its time, so that there is always one under way."""
-    await asyncio.sleep(0.2)
+    await simulated(0.2)
     return await obedient_phone(outgoing, wire)
 
 

@@ -1,13 +1,12 @@
 """Scenario 13: the delivery report arrives before the gateway has answered the call that sent the text."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.county import VILLAGES
 from tests.simulation.documents import flood
-from tests.simulation.virtual import VirtualLoop, run
+from tests.simulation.virtual import VirtualLoop, run, simulated
 from tests.simulation.world import Wire, running
 from warnd.channel import Accepted, Outcome, Outgoing, Reply, Report
 from warnd.model.evidence import Evidence
@@ -26,7 +25,7 @@ def test_a_report_before_the_answer_is_matched_and_none_is_orphaned(tmp_path: Pa
         await wire.sink(Report("sms", outgoing.attempt, evidence, failed=bad))
         if not bad and "回复" in outgoing.texts[0].text:
             await wire.sink(Reply("sms", outgoing.address, "收到"))
-        await asyncio.sleep(3)
+        await simulated(3)
         return Accepted("the answer")
 
     async def story() -> None:
