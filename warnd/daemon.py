@@ -34,7 +34,7 @@ from warnd.intake.reading import Policy, Reader
 from warnd.ledger import directory, node, publications
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.priority import lane
-from warnd.ledger.store import DaemonLock, Ledger, open_ledger, upgrade
+from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, upgrade
 from warnd.ledger.values import to_ms
 from warnd.model import cap
 from warnd.model.authority import Authority
@@ -45,6 +45,7 @@ from warnd.model.reason import Reason
 from warnd.model.region import stored_code
 from warnd.render import Templates, facts
 from warnd.settings import Settings, load_authority, load_plans
+from warnd.web import trial
 from warnd.web.app import create_app
 from warnd.web.doors import Node
 from warnd.web.server import bind, serve
@@ -90,7 +91,7 @@ def read_files(settings: Settings) -> Files:
         languages=settings.node.languages,
         signature=(settings.sms.signature or "") if settings.sms else "",
     )
-    problems = templates.check()
+    problems = [*templates.check(), *trial.problems(settings.templates_dir)]
     if problems:
         raise ConfigurationError(problems)
     return Files(plans, authority, templates)
@@ -326,7 +327,13 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
         KeyFileError: A signing key cannot be used.
     """
     files = read_files(settings)
-    Path(settings.store.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(settings.store.url.removeprefix("sqlite:///")).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot make {folder}, where store.url lies: {error.strerror}. Make it, or name another."
+        ) from error
     upgrade(settings.store.url)
     lock = DaemonLock(settings.store.url)
     try:

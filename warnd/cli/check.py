@@ -1,9 +1,11 @@
 """`warnd check`: says before a start whether it would succeed. It changes nothing and connects to nothing."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from channels import STRONGEST
 from warnd import daemon
@@ -26,6 +28,7 @@ def check(*, config: ConfigFile = None) -> None:
         "files": _files,
         "keys": _keys,
         "store": _store,
+        "folders": _folders,
         "channels": _channels,
     }
     sound = all([_told(name, part, settings) for name, part in parts.items()])  # noqa: C419 - every part is to be told
@@ -35,7 +38,7 @@ def check(*, config: ConfigFile = None) -> None:
 def _told(name: str, part: Callable[[Settings], str], settings: Settings) -> bool:
     try:
         say(f"{name:9} {part(settings)}")
-    except (SettingsError, daemon.ConfigurationError, KeyFileError, StoreError, DBAPIError) as wrong:
+    except (SettingsError, daemon.ConfigurationError, KeyFileError, StoreError, _Unfit, DBAPIError) as wrong:
         warn(f"{name:9} WRONG: {wrong}")
         return False
     return True
@@ -55,15 +58,46 @@ def _keys(settings: Settings) -> str:
 
 def _store(settings: Settings) -> str:
     path = sqlite_path(settings.store.url)
-    if path is not None and not path.is_file():
+    if path is not None and path.exists() and not path.is_file():
+        raise _Unfit(f"{path} is no file. Take it away, or name another in store.url.")
+    if path is not None and not path.exists():
+        _may_be_made(path.parent, "store.url")
         return f"{path} is not there yet; `serve` and `import` create it"
     engine = open_engine(settings.store.url)
     try:
         with engine.connect() as conn:
             ready(conn)
+    except DatabaseError as error:
+        raise _Unfit(
+            f"{settings.store.url}: {error.orig}. It is no store of warnd; name another in store.url."
+        ) from error
     finally:
         engine.dispose()
     return f"{settings.store.url} answers"
+
+
+def _folders(settings: Settings) -> str:
+    named = {
+        "intake.watch_dir": settings.intake.watch_dir,
+        "sms.spool.dir": settings.sms.spool.dir if settings.sms else None,
+    }
+    given = {key: path for key, path in named.items() if path is not None}
+    for key, path in given.items():
+        _may_be_made(path, key)
+    return f"{len(given)} folders can be used" if given else "none needed"
+
+
+def _may_be_made(folder: Path, key: str) -> None:
+    """Say that a folder is there and may be written to, or that it can be made."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise _Unfit(f"{key}: {there} is no folder. Take it away, or name another.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _Unfit(f"{key}: this user may not write to {there}. Correct its rights, or name another.")
+
+
+class _Unfit(Exception):  # noqa: N818 - said to a person, not caught elsewhere
+    """Something that the settings name cannot be used; what, where, what to do."""
 
 
 def _channels(settings: Settings) -> str:
