@@ -289,6 +289,10 @@ def test_the_same_shape_again_is_unchanged(register: Register) -> None:
             '{"type":"LineString","coordinates":[[1,2],[3,4]]}',
             "the geometry is LineString, not Point, Polygon or MultiPolygon",
         ),
+        (
+            '{"type":["Polygon"],"coordinates":[]}',
+            "the geometry is ['Polygon'], not Point, Polygon or MultiPolygon",
+        ),
         ('"here"', "the geometry is None, not Point, Polygon or MultiPolygon"),
         ('{"type":"Polygon"}', "the coordinates are incomplete"),
         ('{"type":"Polygon","coordinates":[[[0,0],[1,0],[0,0]]]}', "a ring has only 3 positions"),

@@ -45,7 +45,7 @@ def read_outline(geometry: Any) -> Outline | None:
     """
     if geometry is None:
         return None
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    kind = str(geometry.get("type")) if isinstance(geometry, dict) else None
     coordinates = geometry.get("coordinates") if kind else None
     if kind == "Point":
         lon, lat = _positions([coordinates])[0]
