@@ -25,7 +25,7 @@ from tests.fakes.scripted_broker import (
     scripted_broker,
 )
 from tests.waiting import until
-from warnd.channel import Accepted, Failed, Text, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Failed, Text, Unknown
 from warnd.model.loudspeaker import Verb, verify_command
 
 REGION_TOPICS = "warnd/v1/region/+/command/+"
@@ -151,7 +151,7 @@ async def test_a_try_whose_turn_comes_too_late_is_not_started() -> None:
             outcomes = await sender.send(
                 *[replace(sender.to_region(f"X-{number}"), start_by=start_by) for number in range(3)]
             )
-    assert outcomes == [Accepted(), Accepted(), Failed("not_started")]
+    assert outcomes == [Accepted(), Accepted(), NOT_STARTED]
     assert len(other.published) == 2
 
 

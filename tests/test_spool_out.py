@@ -14,7 +14,7 @@ import pytest
 from channels.sms import Spool
 from tests.fakes.clock import START, HandClock
 from tests.waiting import until
-from warnd.channel import Accepted, Failed, Message, Outcome, Outgoing, Receipt, Text, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Failed, Message, Outcome, Outgoing, Receipt, Text, Unknown
 from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 
@@ -126,7 +126,7 @@ async def test_a_try_that_is_too_late_leaves_nothing(tmp_path: Path) -> None:
     clock = HandClock()
     clock.advance(10)
     late, timely = replace(text("a-1"), start_by=9.0), replace(text("a-2"), start_by=10.0)
-    assert await send(spool(tmp_path, clock=clock), [late, timely]) == [Failed("not_started"), Accepted("a-2.json")]
+    assert await send(spool(tmp_path, clock=clock), [late, timely]) == [NOT_STARTED, Accepted("a-2.json")]
     assert files(tmp_path) == ["a-2.json"]
 
 

@@ -82,7 +82,7 @@ class Outgoing:
         regions: For loudspeakers: the region codes (as stored) that shall play; None = everybody who reads the topic.
         repeated: An earlier try may have arrived; the texts already say so.
         start_by: On the clock's monotonic scale: no network call for this try begins later than this. A try that cannot start in time
-            is answered `Failed("not_started", retry="transient")`.
+            is answered `NOT_STARTED`.
     """
 
     attempt: str
@@ -115,6 +115,10 @@ class Failed:
     reason: str
     retry: Literal["permanent", "transient", "throttled"] = "transient"
     retry_after_s: float | None = None
+
+
+NOT_STARTED = Failed("not_started", retry="throttled", retry_after_s=0.0)
+"""The answer for a try whose `start_by` passed in the queue: nobody's failure, so it is simply due again."""
 
 
 @dataclass(frozen=True, slots=True)

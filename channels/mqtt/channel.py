@@ -13,7 +13,7 @@ from channels.mqtt.options import LineOptions, MqttOptions
 from channels.mqtt.parcels import Post
 from channels.mqtt.puback import outcome_of
 from channels.mqtt.replies import Replies
-from warnd.channel import Context, Failed, Outcome, Outgoing, ReceiptSink, Unknown
+from warnd.channel import NOT_STARTED, Context, Failed, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.model.evidence import Evidence
 
 NAME = "mqtt"
@@ -95,7 +95,7 @@ class _Try:
 
     def _wrap(self, account: _Account) -> Parcel | None:
         if account.monotonic() > self._outgoing.start_by:
-            self._settle(Failed("not_started"))
+            self._settle(NOT_STARTED)
             return None
         parcel = account.post.parcel(self._outgoing)
         if isinstance(parcel, Failed):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from channels.sms.letter import ATTEMPT
-from warnd.channel import Accepted, Failed, Outcome, Outgoing, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, Unknown
 
 _LEFTOVER = ".*.tmp"
 
@@ -96,7 +96,7 @@ class Outbox:
             _write(begun, _document(outgoing))
             if self._monotonic() > outgoing.start_by:
                 begun.unlink()
-                return Failed("not_started")
+                return NOT_STARTED
             begun.rename(final)
         except OSError as error:
             _discard(begun)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from warnd.channel import Accepted, Failed, Outcome, Outgoing, ReceiptSink
+from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, ReceiptSink
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence
 
@@ -33,7 +33,7 @@ class SitePage:
         if outgoing.address != ADDRESS:
             return Failed(f"no such place {outgoing.address!r}; the site's address is {ADDRESS}", retry="permanent")
         if self._clock.monotonic() > outgoing.start_by:
-            return Failed("not_started")
+            return NOT_STARTED
         self._announce(outgoing.message.id)
         return Accepted(f"/w/{outgoing.message.id}")
 

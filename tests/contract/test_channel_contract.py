@@ -11,7 +11,7 @@ from channels import CHANNELS
 from tests.contract.conftest import Stage
 from tests.contract.harness import Fault
 from tests.waiting import until
-from warnd.channel import Accepted, Context, Failed, Outcome, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Context, Failed, Outcome, Unknown
 from warnd.clock import SystemClock
 from warnd.model.evidence import Evidence
 from warnd.settings import load
@@ -77,7 +77,7 @@ async def test_a_caller_that_leaves_early_harms_no_later_batch(stage: Stage) -> 
 async def test_a_try_that_can_no_longer_start_in_time_is_not_started(stage: Stage) -> None:
     async with stage.running():
         late = replace(stage.outgoing("late"), start_by=stage.clock.monotonic() - 1)
-        assert await stage.send_one(late) == Failed("not_started", "transient")
+        assert await stage.send_one(late) == NOT_STARTED
         assert "late" not in await stage.side.heard()
 
 

@@ -20,10 +20,10 @@ from tests import invariants
 from tests.simulation.county import found
 from tests.simulation.virtual import START, LoopClock, VirtualLoop, simulated
 from warnd.channel import (
+    NOT_STARTED,
     Accepted,
     Channel,
     Context,
-    Failed,
     Outcome,
     Outgoing,
     Playback,
@@ -71,7 +71,7 @@ class Wire:
     async def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
         for index, outgoing in enumerate(batch):
             if asyncio.get_running_loop().time() > outgoing.start_by:
-                yield index, Failed("not_started")
+                yield index, NOT_STARTED
                 continue
             self.sent.append(outgoing)
             self.at_s.append(asyncio.get_running_loop().time())
