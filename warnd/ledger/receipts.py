@@ -6,7 +6,7 @@ is kept unmatched and shown.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -35,16 +35,33 @@ class Arrived:
     jitter: float
 
 
+@dataclass(slots=True)
+class _Group:
+    """What one group of receipts amounts to: proofs by delivery, and matched reports by message for the record."""
+
+    proofs: dict[int, Evidence] = field(default_factory=dict)
+    matched: dict[str, list[list[Any]]] = field(default_factory=dict)
+
+    def prove(self, delivery_no: int, evidence: Evidence) -> None:
+        """Join one proof."""
+        self.proofs[delivery_no] = max(self.proofs.get(delivery_no, Evidence.NONE), evidence)
+
+
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
-    """Keep a group of reports and replies and draw their consequences, in the order in which they came."""
+    """Keep a group of reports and replies in the order in which they came; what they prove together is joined once, at the end."""
+    group = _Group()
     for one in arrived:
         if isinstance(one.receipt, Report):
-            _report(conn, one.receipt, tag=tag, jitter=one.jitter, stamp=stamp)
+            _report(conn, one.receipt, group, tag=tag, jitter=one.jitter, stamp=stamp)
         else:
-            _reply(conn, one.receipt, stamp=stamp)
+            _reply(conn, one.receipt, group, stamp=stamp)
+    for message_id, reports in group.matched.items():
+        events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
+    deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
+    latecomers.tell(conn, group.proofs)
 
 
-def _report(conn: Connection, report: Report, *, tag: str, jitter: float, stamp: Stamp) -> None:
+def _report(conn: Connection, report: Report, group: _Group, *, tag: str, jitter: float, stamp: Stamp) -> None:
     ours = parse_attempt_id(tag, report.attempt)
     row = _attempt(conn, ours) if ours is not None else None
     kept = conn.execute(
@@ -69,15 +86,16 @@ def _report(conn: Connection, report: Report, *, tag: str, jitter: float, stamp:
     )
     if kept.rowcount != 1:
         return
-    _tell(conn, report, row, stamp=stamp)
-    if row is None or row.delivery_no is None:
+    if row is None:
+        _tell_stranger(conn, report.channel, report.attempt, stamp=stamp)
+        return
+    group.matched.setdefault(row.message_id, []).append([report.attempt, report.failed, report.part])
+    if row.delivery_no is None:
         return
     if report.failed:
         _negative(conn, report, row, jitter=jitter, stamp=stamp)
     else:
-        proved = _proved(conn, row)
-        deliveries.raise_evidence(conn, {row.delivery_no: proved}, stamp=stamp)
-        latecomers.tell(conn, [row.delivery_no])
+        group.prove(row.delivery_no, _proved(conn, row))
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
@@ -175,7 +193,7 @@ def _reason(report: Report) -> str:
     return told if report.part is None else f"partial: part {report.part} of {report.parts or '?'}: {told}"
 
 
-def _reply(conn: Connection, reply: Reply, *, stamp: Stamp) -> None:
+def _reply(conn: Connection, reply: Reply, group: _Group, *, stamp: Stamp) -> None:
     answer = parse_reply(reply.text)
     message_no = None
     if answer.digit is not None or answer.bare_ok:
@@ -190,11 +208,10 @@ def _reply(conn: Connection, reply: Reply, *, stamp: Stamp) -> None:
         return
     if message_no is not None and answered:
         digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
-        deliveries.raise_evidence(conn, dict.fromkeys(answered, Evidence.ACKNOWLEDGED), stamp=stamp)
-        latecomers.tell(conn, answered)
+        for delivery_no in answered:
+            group.prove(delivery_no, Evidence.ACKNOWLEDGED)
     else:
-        told = {"channel": reply.channel, "receipt": key}
-        events.append(conn, stamp=stamp, kind="receipt.unmatched", message_id=None, data=told)
+        _tell_stranger(conn, reply.channel, key, stamp=stamp)
 
 
 def _asked(conn: Connection, reply: Reply, message_no: int) -> list[int]:
@@ -234,12 +251,8 @@ def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key:
     return kept.rowcount
 
 
-def _tell(conn: Connection, report: Report, row: Row[Any] | None, *, stamp: Stamp) -> None:
-    told: dict[str, Any] = {
-        "channel": report.channel,
-        "attempt": report.attempt,
-        "failed": report.failed,
-        "part": report.part,
-    }
-    kind = "receipt.matched" if row is not None else "receipt.unmatched"
-    events.append(conn, stamp=stamp, kind=kind, message_id=row.message_id if row is not None else None, data=told)
+def _tell_stranger(conn: Connection, channel: str, what: str, *, stamp: Stamp) -> None:
+    """Record a receipt that fits nothing we sent; `what` is an attempt id or a hash, never an address."""
+    events.append(
+        conn, stamp=stamp, kind="receipt.unmatched", message_id=None, data={"channel": channel, "receipt": what}
+    )
