@@ -54,7 +54,7 @@ async def test_the_truth_told_in_full_ends_well(api: FakeApi) -> None:
     lines = result(sight, comparison, county=COUNTY, last_s=52.4)
     assert lines[0] == "109 of 120 villages confirmed. Not confirmed:"
     assert lines[-1] == "Every village is confirmed or listed with its true reason."
-    assert "50 % of the villages after 31 s, 90 % of the villages after 40 s, the last one after 52 s" in lines[-2]
+    assert "50 % of the villages after 31 s, 90 % of the villages after 40 s, the last one after 53 s" in lines[-2]
     assert sum("officer_silent" in line for line in lines) == 2
     assert "offline 3" in picture(sight)[-1]
 

@@ -1,6 +1,7 @@
 """One look at the daemon: what it says of the warning, beside the truth."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +99,9 @@ def _pace(sight: Sight, last_s: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "no time: not reached" if value is None else f"{value:.0f} s"
+    return (
+        "no time: not reached" if value is None else f"{math.ceil(value)} s"
+    )  # The daemon rounds up, too; else the last village may come before the last but one.
 
 
 def _time(text: str) -> datetime:
