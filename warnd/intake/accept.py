@@ -121,7 +121,11 @@ def _store(conn: Connection, entry: Entry, *, authority: Authority, stamp: Stamp
     chain_id = chain[0].chain_id if chain else (cancelled_by.chain_id if cancelled_by is not None else entry.fresh_id)
     seq = 1 + max((row.seq for row in warnings.chain(conn, chain_id=chain_id)), default=0)
     new = _new(
-        entry, reasons, state="held" if state in {"dispatching", "superseded"} else state, chain_id=chain_id, seq=seq
+        entry,
+        reasons,
+        state="in_review" if state in {"dispatching", "superseded"} else state,
+        chain_id=chain_id,
+        seq=seq,
     )
     warnings.insert(conn, new, stamp=stamp)
     if state == "dispatching":

@@ -120,9 +120,7 @@ class Desk:
     ) -> Submission:
         """Release a Cancel of this warning and everything of its chain; the answer's id is the Cancel's."""
         chain = await self._ledger.read(_chain_of, warning_id=warning_id)
-        row = next((one for one in chain if one.id == warning_id), None)
-        if row is None:
-            raise UnknownWarning(warning_id)
+        row = next(one for one in chain if one.id == warning_id)
         if not any(one.state in {*_WAITING, *warnings.LIVE_STATES} and one.msg_type != "Cancel" for one in chain):
             raise WrongState(f"Warning {warning_id} is {row.state}; there is nothing left to cancel.")
         alerts = [cap.parse(one.document) for one in chain if one.msg_type != "Cancel"]
@@ -193,4 +191,8 @@ def _release(
 
 def _chain_of(conn: Connection, *, warning_id: str) -> list[Row[tuple[object, ...]]]:
     row = warnings.by_id(conn, warning_id=warning_id)
-    return warnings.chain(conn, chain_id=row.chain_id) if row is not None and row.state != "quarantined" else []
+    if row is None:
+        raise UnknownWarning(warning_id)
+    if row.state == "quarantined":
+        raise WrongState(f"Warning {warning_id} is quarantined: nothing of it went out, so there is nothing to cancel.")
+    return warnings.chain(conn, chain_id=row.chain_id)

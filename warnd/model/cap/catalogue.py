@@ -162,7 +162,8 @@ _TEXTS = (
         "level_unknown",
         _HOLD_OR_NOTE,
         "No level can be told; noted only if the same warning in another language has one.",
-        "Add the parameter warnd:level (red, orange, yellow, blue), or map the sender's values in [intake].",
+        "Send it with the parameter warnd:level (red, orange, yellow, blue) under a new identifier, "
+        "or map the sender's values in [intake] and approve it.",
     ),
 )
 
