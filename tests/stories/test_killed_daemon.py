@@ -82,7 +82,7 @@ node.languages = ["zh", "en"]
 store.url = "sqlite:///warnd.sqlite"
 http.listen = "127.0.0.1:{port}"
 sms.spool.dir = "spool"
-sms.rate_per_s = 150
+sms.rate_per_s = 25
 log.level = "warning"
 """,
         encoding="utf-8",
