@@ -43,7 +43,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 
 $(LOCKED): constraints.txt | $(BIN)/python
 	@echo "Installing the pinned packages into $(VENV) (once; some minutes on a slow line) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement constraints.txt
 	@touch $@
 
 $(BIN)/python:
@@ -52,6 +52,6 @@ $(BIN)/python:
 # The result must name no index, so that everybody's own applies.
 constraints: $(LOCKED)
 	@command -v uv >/dev/null || { echo "make constraints needs uv: pip install uv"; exit 1; }
-	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --extra demo --extra dev \
+	uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --extra demo --extra dev --group readers \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file constraints.txt $(if $(UPGRADE),--upgrade)
 	@if grep -n '://' constraints.txt; then echo "constraints.txt names an address; remove it"; exit 1; fi

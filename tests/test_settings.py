@@ -205,7 +205,7 @@ def test_a_senders_own_levels_replace_those_of_everybody(folder: Path) -> None:
 
 
 MISTAKES = {
-    "colour = 1": "warnd.toml:1: colour: There is no such key. Take it out; known here: authority_file, http,",
+    "colour = 1": "warnd.toml:1: colour: There is no such key. Take it out; known here: apprise, authority_file, email, http,",
     "[nodes]": 'warnd.toml:1: nodes: There is no such key. Did you mean "node"?',
     "[node]\nname = 5": "warnd.toml:2: node.name: Found 5; it should be a valid string. Write the name of this",
     'node = "county"': 'warnd.toml:1: node: Found "county"; a table is expected here.',

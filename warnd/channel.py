@@ -20,6 +20,21 @@ Kind = Literal["warning", "cancel", "notice"]
 
 
 @dataclass(frozen=True, slots=True)
+class Audio:
+    """A recording that says a text, kept by the daemon until the message ends.
+
+    Attributes:
+        url: Where terminals fetch it; https or http.
+        sha256: Of its bytes, lower-case hex.
+        duration_ms: 1 or more.
+    """
+
+    url: str
+    sha256: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """One rendered text.
 
@@ -28,12 +43,16 @@ class Text:
         subject: Subject line for channels that have one, else empty.
         text: The whole text, tail and marks included.
         segments: SMS parts it costs; 1 for channels that do not count.
+        html: The same as a whole HTML document, for channels that carry one, else empty.
+        audio: For loudspeakers: a recording that says it, or None.
     """
 
     lang: str
     text: str
     subject: str = ""
     segments: int = 1
+    html: str = ""
+    audio: Audio | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,8 @@ class Outgoing:
         texts: At least one. Loudspeakers get one per language, in speaking order.
         regions: For loudspeakers: the region codes (as stored) that shall play; None = everybody who reads the topic.
         repeated: An earlier try may have arrived; the texts already say so.
+        answer_url: Where this one recipient says "I have read it"; None where no answer is asked for or the channel carries no links.
+            The texts do not contain it: a channel puts it where its medium has links, so that bodies can be built once for all.
         start_by: On the clock's monotonic scale: no network call for this try begins later than this. A try that cannot start in time
             is answered `NOT_STARTED`.
     """
@@ -92,14 +113,21 @@ class Outgoing:
     texts: tuple[Text, ...]
     regions: tuple[str, ...] | None = None
     repeated: bool = False
+    answer_url: str | None = None
     start_by: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took it. Proves nothing about the recipient."""
+    """The provider took it. Proves nothing about the recipient.
+
+    Attributes:
+        reference: The provider's own id for it, unique within the channel; reports may come with it alone.
+        segments: SMS parts that the provider counted, if it tells; else ours count.
+    """
 
     reference: str | None = None
+    segments: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +138,13 @@ class Failed:
         reason: A short stable word for reports, with the provider's code ("21610 unsubscribed").
         retry: "permanent" never again on this leg; "transient" backs off; "throttled" waits `retry_after_s` and counts no failure.
         retry_after_s: What the provider asked for; wins over our own back-off.
+        gone: The address itself exists no more, for any message: a subscription is dropped. Only with "permanent".
     """
 
     reason: str
     retry: Literal["permanent", "transient", "throttled"] = "transient"
     retry_after_s: float | None = None
+    gone: bool = False
 
 
 NOT_STARTED = Failed("not_started", retry="throttled", retry_after_s=0.0)
@@ -136,6 +166,9 @@ class Report:
     """A provider's word about one of our attempts: a delivery report, bounce or look-up.
 
     Attributes:
+        attempt: Our attempt id; None where the provider gives back only its own reference.
+        reference: The reference of `Accepted`, needed where `attempt` is None. The report may come before that outcome is recorded.
+        address: The address it is about, as in `Outgoing.address`: needed where one reference stands for a whole batch.
         evidence: What it proves; NONE for a negative report.
         failed: True when it says that this part did not arrive.
         part, parts: 1-based; both None = the whole message.
@@ -144,7 +177,7 @@ class Report:
     """
 
     channel: str
-    attempt: str
+    attempt: str | None
     evidence: Evidence
     failed: bool = False
     part: int | None = None
@@ -152,6 +185,8 @@ class Report:
     reason: str | None = None
     at: datetime | None = None
     raw: str = ""
+    reference: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +289,39 @@ class Finder(Protocol):
 
     async def find(self, attempt: str) -> Outcome:
         """Say what became of an attempt whose outcome is unknown; `Unknown` when the provider cannot tell either."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look at a provider showed, for a person.
+
+    Attributes:
+        about: What was tried, in a few words ("twilio account", "broker 127.0.0.1:8883").
+        wrong: What is wrong and what to do about it; None = it works.
+        told: What it said of itself, where it works ("account is active").
+    """
+
+    about: str
+    wrong: str | None = None
+    told: str = ""
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """An optional face of a channel: tries its provider for real without alarming anyone. Works before and without `run`."""
+
+    async def probe(self) -> Sequence[Finding]:
+        """Try each provider, link and account; every wait is bounded, nothing is raised for what the other side does."""
+        ...
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """An optional face of a channel that tells the public as a whole: one publication per target and public message."""
+
+    def targets(self) -> Sequence[str]:
+        """Return the addresses that every public message goes to ("site"), stable over restarts."""
         ...
 
 

@@ -123,6 +123,7 @@ recipient_version = Table(
     Column("lat", Float),
     Column("lon", Float),
     Column("public_key", Text),  # base64url of 32 bytes; terminals.
+    Column("apprise", Text),  # Address of a chat or message service, as Apprise writes it; holds secrets.
 )
 Index("ix_recipient_version_recipient", recipient_version.c.recipient_no, recipient_version.c.from_rev, unique=True)
 Index(
@@ -403,6 +404,12 @@ attempt = Table(
     Column("reason", Text),
     UniqueConstraint("leg_no", "number"),
 )
+Index(
+    "ix_attempt_reference",
+    attempt.c.reference,
+    sqlite_where=text("reference IS NOT NULL"),
+    postgresql_where=text("reference IS NOT NULL"),
+)
 
 # Every piece of proof as it came in. Append-only.
 receipt = Table(
@@ -424,7 +431,16 @@ receipt = Table(
     Column("at", Instant),  # As the other side tells it
     Column("received_at", Instant, nullable=False),
     Column("raw", Text, nullable=False),
+    Column("reference", Text),  # The provider's own id, where it gave back no attempt id
+    Column("address", Text),  # Whom it is about, where one reference stands for a batch
     UniqueConstraint("channel", "key"),
+)
+Index(
+    "ix_receipt_unmatched",  # Reports that came before the outcome with their reference was recorded.
+    receipt.c.channel,
+    receipt.c.reference,
+    sqlite_where=text("leg_no IS NULL AND reference IS NOT NULL"),
+    postgresql_where=text("leg_no IS NULL AND reference IS NOT NULL"),
 )
 Index("ix_receipt_delivery", receipt.c.delivery_no)
 Index("ix_receipt_attempt", receipt.c.leg_no, receipt.c.number)
@@ -448,6 +464,52 @@ Index(
     unique=True,
     sqlite_where=text("closed_at IS NULL"),
     postgresql_where=text("closed_at IS NULL"),
+)
+
+# Addresses whose owners asked for no more messages. The public is left alone; holders of seats are told all the same, and it is shown.
+opt_out = Table(
+    "opt_out",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
+# Browsers that subscribed to a place; nobody's name is known.
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("no", _No, primary_key=True),
+    Column("address", Text, nullable=False),  # JSON of the push service's endpoint and the browser's keys
+    Column("endpoint_hash", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("lang", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("endpoint_hash", "region"),
+)
+Index("ix_subscription_region", subscription.c.region, subscription.c.no)
+
+# ---- what loudspeakers say ------------------------------------------------------------------------------------------------------------
+
+# Recordings by their hash: synthesised, or made by people.
+recording = Table(
+    "recording",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("media", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+# What a message's commands carry, decided once: a second command of the same (message_id, seq) must say the same (DESIGN §9).
+spoken = Table(
+    "spoken",
+    metadata,
+    Column("message_no", _No, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("place", SmallInteger, primary_key=True),  # In speaking order, from 0
+    Column("lang", Text, nullable=False),
+    Column("sha256", Text),  # NULL = no recording; the terminal's own voice speaks
 )
 
 # ---- what loudspeakers say of themselves -------------------------------------------------------------------------------------------

@@ -4,9 +4,19 @@ from warnd.settings.authority import load_authority
 from warnd.settings.load import find, load
 from warnd.settings.plans import load_plans
 from warnd.settings.problem import Problem, SettingsError
-from warnd.settings.shape import Http, Intake, Log, Mqtt, MqttDrill, MqttLink, Node, Settings, Sms, Spool, Store, Web
+from warnd.settings.sections.apprise import Apprise
+from warnd.settings.sections.email import Email
+from warnd.settings.sections.mqtt import Mqtt, MqttDrill, MqttLink
+from warnd.settings.sections.push import Push
+from warnd.settings.sections.sms import Sms, Spool
+from warnd.settings.sections.speech import Speech
+from warnd.settings.sections.web import Web
+from warnd.settings.sections.webhook import Webhook, WebhookEndpoint
+from warnd.settings.shape import Http, Intake, Log, Node, Settings, Store
 
 __all__ = [
+    "Apprise",
+    "Email",
     "Http",
     "Intake",
     "Log",
@@ -15,12 +25,16 @@ __all__ = [
     "MqttLink",
     "Node",
     "Problem",
+    "Push",
     "Settings",
     "SettingsError",
     "Sms",
+    "Speech",
     "Spool",
     "Store",
     "Web",
+    "Webhook",
+    "WebhookEndpoint",
     "find",
     "load",
     "load_authority",

@@ -6,10 +6,10 @@ Where a section is None, its channel is off. Paths are joined and secrets read b
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from warnd.model.level import Level
@@ -19,7 +19,6 @@ from warnd.settings.environment import PREFIX, SEPARATOR, Environment
 from warnd.settings.explain import UnfitError
 from warnd.settings.file import SettingsFile
 from warnd.settings.kinds import (
-    Count,
     Endpoint,
     ExistingFile,
     ExistingFolder,
@@ -29,9 +28,6 @@ from warnd.settings.kinds import (
     Name,
     Names,
     PathName,
-    Port,
-    Rate,
-    SecretText,
     Table,
     Timezone,
     WebAddress,
@@ -39,11 +35,18 @@ from warnd.settings.kinds import (
     joined,
     relative_to,
 )
+from warnd.settings.sections.apprise import Apprise
+from warnd.settings.sections.email import Email
+from warnd.settings.sections.mqtt import Mqtt
+from warnd.settings.sections.push import Push
+from warnd.settings.sections.sms import Sms
+from warnd.settings.sections.speech import Speech
+from warnd.settings.sections.web import Web
+from warnd.settings.sections.webhook import Webhook
 
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]  # CAP 1.2 §3.2.2.
 
 _SQLITE = "sqlite:///"
-_CONNECTION = ("host", "port", "tls", "ca_file")
 
 
 class Node(Table):
@@ -123,105 +126,6 @@ class Intake(Table):
         return by_severity.get(severity)
 
 
-class Spool(Table):
-    """A folder that stands for a gateway: `out/` for texts, `in/` for reports and replies."""
-
-    dir: PathName = Field(description="a folder for the spool's out/ and in/")
-
-
-class Sms(Table):
-    """Text messages."""
-
-    provider: Literal["spool"] = Field(default="spool", description='"spool", the one provider of this version')
-    signature: Name | None = Field(
-        default=None, description="the sender's name without brackets; the texts get 【 and 】 round it"
-    )
-    spool: Spool = Field(description="a table [sms.spool] with dir")
-    rate_per_s: Rate = Field(default=500, description="SMS segments per second, above 0")
-    concurrency: Count = Field(default=200, description="how many texts may be under way at once, 1 to 10000")
-
-    @field_validator("signature")
-    @classmethod
-    def _bare(cls, signature: str | None) -> str | None:
-        if signature and set(signature) & set("【】[]"):
-            raise UnfitError(
-                f'"{signature}" has brackets.', "Write the name alone; the texts get their brackets by themselves."
-            )
-        return signature
-
-
-class MqttLink(Table):
-    """One connection to the broker of the loudspeakers, and the key that signs what goes over it."""
-
-    host: Name = Field(default="127.0.0.1", description="the broker's host name or address")
-    tls: bool = Field(default=False, description="true or false")
-    port: Port = Field(
-        default_factory=lambda known: 8883 if known.get("tls") else 1883, description="the broker's port, 1 to 65535"
-    )
-    ca_file: ExistingFile | None = Field(
-        default=None, description="a PEM file with the broker's authority; without it, the system's"
-    )
-    username: Name | None = Field(default=None, description="the broker's user name for this daemon")
-    password: Annotated[SecretStr | None, SecretText] = Field(
-        default=None, alias="password_file", description="a file whose one line is the password"
-    )
-    client_id: Name = Field(default="warnd", description="the MQTT client id, one for each daemon and link")
-    signing_key_file: ExistingFile = Field(description="a file with an unencrypted PEM PKCS#8 Ed25519 private key")
-    rate_per_s: Rate = Field(default=500, description="publishes per second, above 0")
-    concurrency: Count = Field(default=50, description="how many publishes may be unconfirmed at once, 1 to 10000")
-    timeout_s: Rate = Field(default=10, le=300, description="seconds in which the broker must answer, up to 300")
-
-    @model_validator(mode="after")
-    def _whole_link(self) -> Self:
-        if self.ca_file and not self.tls:
-            raise UnfitError("ca_file without tls checks nothing.", "Write tls = true, or take ca_file out.")
-        if self.password and not self.username:
-            raise UnfitError("password_file without username is never sent.", "Write username beside it.")
-        return self
-
-
-class MqttDrill(MqttLink):
-    """The link of drills: its own user and key, by default the same broker."""
-
-    client_id: Name = Field(default="warnd-drill", description="the MQTT client id, another than that of [mqtt]")
-
-
-class Mqtt(MqttLink):
-    """Village loudspeakers. Without `drill`, drills are refused."""
-
-    drill: MqttDrill | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _same_broker(cls, given: Any) -> Any:
-        """Let the drill link use the broker of the live one where it names none."""
-        match given:
-            case {"drill": {**drill}} if "host" not in drill:
-                shared = {key: given[key] for key in _CONNECTION if key in given}
-                return {**given, "drill": {**shared, **drill}}
-        return given
-
-    @model_validator(mode="after")
-    def _kept_apart(self) -> Self:
-        if self.drill and self.drill.signing_key_file.samefile(self.signing_key_file):
-            cause = "The live link and the drill link have the same signing key, so a drill would sound real."
-            raise UnfitError(cause, "Give drill.signing_key_file a key of its own.")
-        if self.drill and (self.drill.host, self.drill.port, self.drill.client_id) == (
-            self.host,
-            self.port,
-            self.client_id,
-        ):
-            cause = "The live link and the drill link have the same client id, so the broker would cut one of them off."
-            raise UnfitError(cause, "Give drill.client_id a name of its own.")
-        return self
-
-
-class Web(Table):
-    """The public site."""
-
-    site: bool = Field(default=True, description="true or false")
-
-
 class Log(Table):
     """What the daemon writes about itself."""
 
@@ -241,8 +145,13 @@ class Settings(BaseSettings):
     http: Http = Http()
     intake: Intake = Intake()
     sms: Sms | None = None
+    email: Email | None = None
     mqtt: Mqtt | None = None
     web: Web = Web()
+    push: Push | None = None
+    webhook: Webhook | None = None
+    apprise: Apprise | None = None
+    speech: Speech | None = None
     log: Log = Log()
     plans_file: ExistingFile = Field(default=shipped("config") / "plans.toml", description="a file of plans")
     authority_file: ExistingFile = Field(

@@ -1,0 +1,76 @@
+"""`[mqtt]`: village loudspeakers, with a link of their own for drills."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from warnd.settings.explain import UnfitError
+from warnd.settings.kinds import Count, ExistingFile, Name, Port, Rate, SecretText, Table
+
+_CONNECTION = ("host", "port", "tls", "ca_file")
+
+
+class MqttLink(Table):
+    """One connection to the broker of the loudspeakers, and the key that signs what goes over it."""
+
+    host: Name = Field(default="127.0.0.1", description="the broker's host name or address")
+    tls: bool = Field(default=False, description="true or false")
+    port: Port = Field(
+        default_factory=lambda known: 8883 if known.get("tls") else 1883, description="the broker's port, 1 to 65535"
+    )
+    ca_file: ExistingFile | None = Field(
+        default=None, description="a PEM file with the broker's authority; without it, the system's"
+    )
+    username: Name | None = Field(default=None, description="the broker's user name for this daemon")
+    password: Annotated[SecretStr | None, SecretText] = Field(
+        default=None, alias="password_file", description="a file whose one line is the password"
+    )
+    client_id: Name = Field(default="warnd", description="the MQTT client id, one for each daemon and link")
+    signing_key_file: ExistingFile = Field(description="a file with an unencrypted PEM PKCS#8 Ed25519 private key")
+    rate_per_s: Rate = Field(default=500, description="publishes per second, above 0")
+    concurrency: Count = Field(default=50, description="how many publishes may be unconfirmed at once, 1 to 10000")
+    timeout_s: Rate = Field(default=10, le=300, description="seconds in which the broker must answer, up to 300")
+
+    @model_validator(mode="after")
+    def _whole_link(self) -> Self:
+        if self.ca_file and not self.tls:
+            raise UnfitError("ca_file without tls checks nothing.", "Write tls = true, or take ca_file out.")
+        if self.password and not self.username:
+            raise UnfitError("password_file without username is never sent.", "Write username beside it.")
+        return self
+
+
+class MqttDrill(MqttLink):
+    """The link of drills: its own user and key, by default the same broker."""
+
+    client_id: Name = Field(default="warnd-drill", description="the MQTT client id, another than that of [mqtt]")
+
+
+class Mqtt(MqttLink):
+    """Village loudspeakers. Without `drill`, drills are refused."""
+
+    drill: MqttDrill | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_broker(cls, given: Any) -> Any:
+        """Let the drill link use the broker of the live one where it names none."""
+        match given:
+            case {"drill": {**drill}} if "host" not in drill:
+                shared = {key: given[key] for key in _CONNECTION if key in given}
+                return {**given, "drill": {**shared, **drill}}
+        return given
+
+    @model_validator(mode="after")
+    def _kept_apart(self) -> Self:
+        if self.drill and self.drill.signing_key_file.samefile(self.signing_key_file):
+            cause = "The live link and the drill link have the same signing key, so a drill would sound real."
+            raise UnfitError(cause, "Give drill.signing_key_file a key of its own.")
+        if self.drill and (self.drill.host, self.drill.port, self.drill.client_id) == (
+            self.host,
+            self.port,
+            self.client_id,
+        ):
+            cause = "The live link and the drill link have the same client id, so the broker would cut one of them off."
+            raise UnfitError(cause, "Give drill.client_id a name of its own.")
+        return self
