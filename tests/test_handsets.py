@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from channels.sms.letter import read_letter
+from channels.sms.spool.letter import read_letter
 from tests.fakes.clock import HandClock
 from warnd.channel import Reply, Report
 from warnd.cli.demo.handsets import OFF, SILENT, Behaviour, Handsets

@@ -71,6 +71,7 @@ def test_relative_paths_start_at_the_files_folder(folder: Path) -> None:
     settings = loaded(folder, text)
     assert settings.intake.watch_dir == folder / "in"
     assert settings.sms is not None
+    assert settings.sms.spool is not None
     assert settings.sms.spool.dir == folder / "spool"
     assert settings.store.url == f"sqlite:///{folder.resolve()}/store/w.db"
 
@@ -81,6 +82,7 @@ def test_without_a_file_relative_paths_start_at_the_working_directory(
     monkeypatch.chdir(tmp_path)
     settings = load(None, {"WARND_SMS__SPOOL__DIR": "spool", "WARND_CONFIG": ""})
     assert settings.sms is not None
+    assert settings.sms.spool is not None
     assert settings.sms.spool.dir == tmp_path / "spool"
 
 
@@ -109,6 +111,7 @@ def test_a_variable_wins_over_the_file(folder: Path) -> None:
     settings = loaded(folder, text, WARND_HTTP__LISTEN="[::1]:0", WARND_SMS__SPOOL__DIR="b")
     assert str(settings.http.listen) == "[::1]:0"
     assert settings.sms is not None
+    assert settings.sms.spool is not None
     assert (settings.sms.spool.dir, settings.sms.rate_per_s) == (folder / "b", 5)
 
 
@@ -128,6 +131,7 @@ def test_a_variable_wins_over_the_variable_of_its_table(folder: Path) -> None:
     spool = {"WARND_SMS__SPOOL__DIR": "b", "WARND_SMS__SPOOL": '{"dir": "a"}', "WARND_SMS": '{"rate_per_s": 5}'}
     sms = loaded(folder, "", **spool).sms
     assert sms is not None
+    assert sms.spool is not None
     assert (sms.spool.dir, sms.rate_per_s) == (folder / "b", 5)
 
 
@@ -222,7 +226,7 @@ MISTAKES = {
     '[intake.levels."*"]\nExtreme = "purple"': 'warnd.toml:2: intake.levels."*".Extreme: Found "purple"; it should be a level.',
     '[intake.sender_names]\n"a@b" = ""': 'warnd.toml:2: intake.sender_names."a@b": Found ""; it should not be empty.',
     '[sms]\nprovider = "spool"': "warnd.toml:1: sms.spool: It is missing. Write a table [sms.spool] with dir.",
-    '[sms]\nprovider = "pigeon"\nspool.dir = "s"': "warnd.toml:2: sms.provider: Found \"pigeon\"; it should be 'spool'.",
+    '[sms]\nprovider = "pigeon"\nspool.dir = "s"': "warnd.toml:2: sms.provider: Found \"pigeon\"; it should be 'spool', 'twilio',",
     '[sms]\nsignature = "【county】"\nspool.dir = "s"': 'warnd.toml:2: sms.signature: "【county】" has brackets.',
     '[sms]\nspool.dir = "s"\nrate_per_s = true': "warnd.toml:3: sms.rate_per_s: Found true; it should be a number.",
     '[sms]\nspool.dir = "s"\nrate_per_s = 0': "warnd.toml:3: sms.rate_per_s: Found 0; it should be greater than 0.",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from channels.sms.collect import Collector
-from channels.sms.inbox import Inbox
-from channels.sms.threads import Threads
+from channels.sms.spool.collect import Collector
+from channels.sms.spool.inbox import Inbox
+from channels.sms.spool.threads import Threads
 from tests.fakes.clock import HandClock
-from tests.fakes.sms import put_letter
+from tests.fakes.sms_spool import put_letter
 from warnd.channel import Receipt, Reply, Report
 
 GOOD = {"attempt": "a-1", "status": "delivered", "part": 1, "parts": 2, "at": "2026-07-03T07:30:00Z"}
@@ -33,7 +33,7 @@ class Ledger:
         return None
 
     def attempts(self) -> list[str]:
-        return [receipt.attempt for receipt in self.committed if isinstance(receipt, Report)]
+        return [str(receipt.attempt) for receipt in self.committed if isinstance(receipt, Report)]
 
 
 class Post:

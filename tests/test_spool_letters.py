@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms.letter import BYTES_MAX, BadLetterError, read_letter
+from channels.sms.spool.letter import BYTES_MAX, BadLetterError, read_letter
 from warnd.channel import Reply, Report
 from warnd.model.evidence import Evidence
 

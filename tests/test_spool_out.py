@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.sms import Spool
+from channels.sms.spool import Spool
 from tests.fakes.clock import START, HandClock
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Failed, Message, Outcome, Outgoing, Receipt, Text, Unknown
@@ -204,3 +204,15 @@ def test_a_spool_that_cannot_be_made_says_so_and_does_not_stop_the_daemon(tmp_pa
 
 def test_the_strongest_proof_is_a_persons_answer(tmp_path: Path) -> None:
     assert spool(tmp_path).strongest is Evidence.ACKNOWLEDGED
+
+
+async def test_a_look_at_the_spool_says_whether_texts_can_be_written(tmp_path: Path) -> None:
+    channel = spool(tmp_path)
+    (sound,) = await channel.probe()
+    assert (sound.wrong, sound.told) == (None, "texts can be written")
+    (tmp_path / "spool" / "out").rmdir()
+    (broken,) = await channel.probe()
+    assert (
+        broken.wrong
+        == f"No SMS can leave: {tmp_path}/spool/out is missing. Correct the folder, its rights or its disk."
+    )

@@ -1,14 +1,31 @@
-"""Text messages. A provider carries them; the only one so far is a spool folder (DESIGN §10)."""
+"""Text messages: the gateway that the settings choose, and with a fallback the chooser between two.
 
-from channels.sms.spool import Spool
+A gateway is a package here with `build(settings, context)` and a line in `GATEWAYS`.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import cast
+
+from channels.sms.gateway import Gateway
 from warnd.channel import Context
 from warnd.settings import Settings
 
-__all__ = ["Spool", "build"]
+GATEWAYS: Mapping[str, str] = {
+    "spool": "channels.sms.spool",
+    "twilio": "channels.sms.twilio",
+    "http": "channels.sms.http_gateway",  # A package named `http` would hide the standard library's from careless imports.
+    "smpp": "channels.sms.smpp",
+}
+"""`sms.provider` -> its package, imported only when it is chosen: a gateway that is off costs no memory."""
 
 
-def build(settings: Settings, context: Context) -> Spool | None:
-    """Return the channel of the chosen provider, or None if `[sms]` is missing."""
+def build(settings: Settings, context: Context) -> Gateway | None:
+    """Return the gateway of `sms.provider`, or None if `[sms]` is missing."""
     if settings.sms is None:
         return None
-    return Spool(settings.sms.spool.dir, clock=context.clock, random=context.random)
+    return _gateway(settings.sms.provider, settings, context)
+
+
+def _gateway(provider: str, settings: Settings, context: Context) -> Gateway:
+    return cast("Gateway", importlib.import_module(GATEWAYS[provider]).build(settings, context))

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from channels import CHANNELS
-from tests.contract.harness import Harness, OtherSide
+from tests.contract.harness import Harness, OtherSide, Variant, variants
 from tests.waiting import until
 from warnd.channel import Channel, Context, Message, Outcome, Outgoing, Receipt
 from warnd.clock import SystemClock
@@ -96,8 +96,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def _on_stage(name: str, folder: Path) -> AsyncIterator[Stage]:
-    fake = importlib.import_module(f"tests.fakes.{name}")
+async def _on_stage(variant: Variant, folder: Path) -> AsyncIterator[Stage]:
+    name = variant.channel
+    fake = importlib.import_module(f"tests.fakes.{variant.fake}")
     async with cast("Harness", fake.harness()).start(folder) as side:
         settings = folder / "warnd.toml"
         settings.write_text(side.toml)
@@ -112,7 +113,7 @@ async def _on_stage(name: str, folder: Path) -> AsyncIterator[Stage]:
         yield Stage(name, side, channel, clock)
 
 
-@pytest.fixture(params=sorted(CHANNELS))
+@pytest.fixture(params=variants(), ids=str)
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with _on_stage(request.param, tmp_path) as built:
         yield built

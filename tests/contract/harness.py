@@ -1,17 +1,43 @@
 """What a channel's fake offers, so that one suite can hold every channel to the same contract.
 
-Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`. The suite writes a settings file of the
+Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`; one that reaches its people through a choice of
+gateways has `tests/fakes/<name>_<gateway>.py` for each, and the suite runs over every one. It writes a settings file of the
 fake's sections, builds the channel through `channels.CHANNELS` as the daemon does, and steers the other side by the words
 below.
 """
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from channels import CHANNELS
 from warnd.channel import Message, Outgoing, Receipt
 
 Fault = Literal["refuse", "hang", "die"]
+FAKES = Path(__file__).parents[1] / "fakes"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One channel as one fake plays its other side; `fake` names the module in `tests/fakes`."""
+
+    channel: str
+    fake: str
+
+    def __str__(self) -> str:
+        """Return it as it stands in the name of a test: "mqtt", "sms:spool"."""
+        return (
+            self.channel
+            if self.fake == self.channel
+            else f"{self.channel}:{self.fake.removeprefix(self.channel + '_')}"
+        )
+
+
+def variants() -> list[Variant]:
+    """Return what the suite runs over: every channel, and of SMS every gateway for which there is a fake."""
+    gateways = [Variant("sms", path.stem) for path in sorted(FAKES.glob("sms_*.py"))]
+    return [*(Variant(name, name) for name in sorted(CHANNELS) if name != "sms"), *gateways]
 
 
 class OtherSide(Protocol):

@@ -79,7 +79,7 @@ def _store(settings: Settings) -> str:
 def _folders(settings: Settings) -> str:
     named = {
         "intake.watch_dir": settings.intake.watch_dir,
-        "sms.spool.dir": settings.sms.spool.dir if settings.sms else None,
+        "sms.spool.dir": settings.sms.spool.dir if settings.sms and settings.sms.spool else None,
     }
     given = {key: path for key, path in named.items() if path is not None}
     for key, path in given.items():

@@ -8,7 +8,9 @@ from warnd.settings.sections.apprise import Apprise
 from warnd.settings.sections.email import Email
 from warnd.settings.sections.mqtt import Mqtt, MqttDrill, MqttLink
 from warnd.settings.sections.push import Push
-from warnd.settings.sections.sms import Sms, Spool
+from warnd.settings.sections.sms import Sms, Spool, Twilio
+from warnd.settings.sections.sms_http import SmsHttp
+from warnd.settings.sections.sms_smpp import SmsSmpp
 from warnd.settings.sections.speech import Speech
 from warnd.settings.sections.web import Web
 from warnd.settings.sections.webhook import Webhook, WebhookEndpoint
@@ -29,9 +31,12 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Sms",
+    "SmsHttp",
+    "SmsSmpp",
     "Speech",
     "Spool",
     "Store",
+    "Twilio",
     "Web",
     "Webhook",
     "WebhookEndpoint",

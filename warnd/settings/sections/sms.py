@@ -1,11 +1,22 @@
 """`[sms]`: text messages and the gateways that carry them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, Name, PathName, Rate, Table
+from warnd.settings.kinds import Count, Name, PathName, Rate, SecretText, Table, WebAddress
+from warnd.settings.sections.sms_http import SmsHttp
+from warnd.settings.sections.sms_smpp import SmsSmpp
+
+SmsProvider = Literal["spool", "twilio", "http", "smpp"]
+_SENDER = r"^(MG[0-9a-fA-F]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11})$"
+_SENDERS = (
+    'a number like "+15005550006", a short code, a name of up to 11 letters and digits, or the SID of a Messaging Service, '
+    "MG and 32 hexadecimal digits"
+)
+_ANY_PROVIDER = '"spool", "twilio", "http" or "smpp"'
 
 
 class Spool(Table):
@@ -14,16 +25,57 @@ class Spool(Table):
     dir: PathName = Field(description="a folder for the spool's out/ and in/")
 
 
-class Sms(Table):
-    """Text messages."""
+class Twilio(Table):
+    """An account at Twilio."""
 
-    provider: Literal["spool"] = Field(default="spool", description='"spool", the one provider of this version')
+    account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = Field(
+        description="the account's SID: AC and 32 hexadecimal digits, from the first page of the console"
+    )
+    auth_token: Annotated[SecretStr, SecretText] = Field(
+        alias="auth_token_file", description="a file whose one line is the account's auth token"
+    )
+    sender: Annotated[str, Field(pattern=_SENDER)] = Field(alias="from", description=_SENDERS)
+    base_url: WebAddress = Field(default="https://api.twilio.com", description="the address of Twilio's API")
+    timeout_s: Rate = Field(default=10, le=300, description="seconds in which Twilio must answer, up to 300")
+    connections: Count = Field(default=50, description="how many connections to Twilio may be open at once, 1 to 10000")
+
+
+class Sms(Table):
+    """Text messages. Each chosen provider needs its table; others may stay, for the day on which one changes over."""
+
+    provider: SmsProvider = Field(default="spool", description=_ANY_PROVIDER)
+    fallback: SmsProvider | None = Field(
+        default=None,
+        description=f"the provider that takes over while the first cannot: {_ANY_PROVIDER}, another than provider",
+    )
     signature: Name | None = Field(
         default=None, description="the sender's name without brackets; the texts get 【 and 】 round it"
     )
-    spool: Spool = Field(description="a table [sms.spool] with dir")
+    spool: Spool | None = Field(default=None, validate_default=True, description="a table [sms.spool] with dir")
+    twilio: Twilio | None = Field(
+        default=None,
+        validate_default=True,
+        description="a table [sms.twilio] with account_sid, auth_token_file and from",
+    )
+    http: SmsHttp | None = Field(default=None, validate_default=True, description="a table [sms.http] with url")
+    smpp: SmsSmpp | None = Field(default=None, validate_default=True, description="a table [sms.smpp] with host")
     rate_per_s: Rate = Field(default=500, description="SMS segments per second, above 0")
     concurrency: Count = Field(default=200, description="how many texts may be under way at once, 1 to 10000")
+
+    @field_validator("fallback")
+    @classmethod
+    def _another(cls, fallback: str | None, known: ValidationInfo) -> str | None:
+        if fallback is not None and fallback == known.data.get("provider"):
+            raise UnfitError(f'"{fallback}" is the provider already.', "Name another one, or take fallback out.")
+        return fallback
+
+    @field_validator("spool", "twilio", "http", "smpp")
+    @classmethod
+    def _there_if_chosen(cls, table: Table | None, known: ValidationInfo) -> Table | None:
+        """Demand the table of each chosen provider, as if it were a key that is always needed."""
+        if table is None and known.field_name in (known.data.get("provider"), known.data.get("fallback")):
+            raise PydanticKnownError("missing")
+        return table
 
     @field_validator("signature")
     @classmethod

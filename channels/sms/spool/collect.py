@@ -7,8 +7,8 @@ from random import Random
 
 import structlog
 
-from channels.sms.inbox import Found, Inbox, Letter
-from channels.sms.threads import Threads
+from channels.sms.spool.inbox import Found, Inbox, Letter
+from channels.sms.spool.threads import Threads
 from warnd.channel import ReceiptSink
 from warnd.clock import Clock
 

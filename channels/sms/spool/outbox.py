@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from channels.sms.letter import ATTEMPT
+from channels.sms.spool.letter import ATTEMPT
 from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, Unknown
 
 _LEFTOVER = ".*.tmp"

@@ -11,11 +11,11 @@ from random import Random
 
 from starlette.routing import BaseRoute
 
-from channels.sms.collect import Collector
-from channels.sms.inbox import Inbox
-from channels.sms.outbox import Outbox
-from channels.sms.threads import Threads
-from warnd.channel import Failed, Outcome, Outgoing, ReceiptSink, Unknown
+from channels.sms.spool.collect import Collector
+from channels.sms.spool.inbox import Inbox
+from channels.sms.spool.outbox import Outbox
+from channels.sms.spool.threads import Threads
+from warnd.channel import Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence
 
@@ -26,7 +26,7 @@ _HANGS = "the disk of the spool does not answer"
 
 
 class Spool:
-    """See `warnd.channel.Channel`; also a `Finder`.
+    """See `channels.sms.gateway.Gateway`.
 
     Args:
         folder: `sms.spool.dir`; it and `out/`, `in/`, `bad/` are created if missing.
@@ -70,6 +70,18 @@ class Spool:
             return await self._reading.run(self._outbox.find, attempt)
         except TimeoutError:
             return Unknown(_HANGS)
+
+    async def probe(self) -> Sequence[Finding]:
+        """Look whether texts can be written; see `warnd.channel.Prober`."""
+        try:
+            self._trouble = await self._reading.run(self._look)
+        except TimeoutError:
+            self._trouble = _HANGS
+        return [
+            Finding(
+                f"spool {self._folder}", wrong=self.problem(), told="" if self.problem() else "texts can be written"
+            )
+        ]
 
     async def run(self, sink: ReceiptSink) -> None:
         """Bring reports and replies to `sink`, and keep an eye on the folders, until cancelled."""

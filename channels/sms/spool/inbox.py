@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from channels.sms.letter import BYTES_MAX, BadLetterError, read_letter
+from channels.sms.spool.letter import BYTES_MAX, BadLetterError, read_letter
 from warnd.channel import Reply, Report
 
 _NAME_BYTES_MAX = 200  # Of 255 that file systems allow; leaves room for a number and ".reason".
