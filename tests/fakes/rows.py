@@ -10,6 +10,7 @@ from tests.fakes.clock import START
 from warnd.ledger import schema
 from warnd.ledger.values import to_ms
 from warnd.model import cap
+from warnd.model.gazetteer import keys
 from warnd.model.level import Level
 
 RELEASED = to_ms(START)
@@ -36,6 +37,8 @@ class Rows:
             above = self._conn.execute(schema.region.select().where(schema.region.c.code == parent)).one().path
         where = path or f"{above}{code}/"
         self.insert(schema.region, code=code, name=name, tier=tier, parent=parent, path=where, from_rev=1)
+        for key in keys((name,)):
+            self.insert(schema.region_name, key=key, code=code)
         return where
 
     def county(self, *, townships: int = 2, villages: int = 3) -> list[str]:

@@ -91,6 +91,15 @@ Index(
     region.c.path,
 )
 
+# What places are searched by; rows may be older than the region, so a finding is compared with it.
+region_name = Table(
+    "region_name",
+    metadata,
+    Column("key", Text, primary_key=True),  # As `warnd.model.gazetteer.keys` makes them
+    Column("code", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 region_alias = Table(
     "region_alias",
     metadata,
@@ -332,8 +341,10 @@ publication = Table(
     Column("no", _No, primary_key=True),
     Column("message_no", _No, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("target", Text, nullable=False),  # region code as stored, or "site"
+    Column("target", Text, nullable=False),  # region code as stored, "site", "webhook:<name>", or a subscription's hash
     Column("regions", Text),  # JSON list of codes that shall play; NULL = all who read the topic
+    Column("lang", Text),  # Of whoever reads it alone; NULL = for all
+    Column("purpose", Text),  # As a delivery's; NULL = the message's own kind
     UniqueConstraint("message_no", "channel", "target"),
 )
 
@@ -432,7 +443,7 @@ receipt = Table(
     Column("received_at", Instant, nullable=False),
     Column("raw", Text, nullable=False),
     Column("reference", Text),  # The provider's own id, where it gave back no attempt id
-    Column("address", Text),  # Whom it is about, where one reference stands for a batch
+    Column("address", Text),  # Whom it is about, where one reference stands for a batch; whom a reply came from
     UniqueConstraint("channel", "key"),
 )
 Index(
@@ -464,6 +475,16 @@ Index(
     unique=True,
     sqlite_where=text("closed_at IS NULL"),
     postgresql_where=text("closed_at IS NULL"),
+)
+
+# Whose answer a reply from an address is: deliveries that asked there. Written with the claim, so that no reply walks a message's legs.
+asked = Table(
+    "asked",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("message_no", _No, primary_key=True),
+    Column("delivery_no", _No, primary_key=True),
+    Column("channel", Text, nullable=False),
 )
 
 # Addresses whose owners asked for no more messages. The public is left alone; holders of seats are told all the same, and it is shown.
@@ -572,6 +593,15 @@ counter = Table(
     Column("region", Text, primary_key=True),
     Column("evidence", SmallInteger, primary_key=True),
     Column("state", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+)
+# What went out and what came of it by channel: "segments" that gateways took.
+channel_tally = Table(
+    "channel_tally",
+    metadata,
+    Column("message_no", _No, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
     Column("n", Integer, nullable=False),
 )
 # Villages under each region that is targeted or above one; region "" is the whole message.

@@ -1,5 +1,6 @@
 """Regions on their way in and out of the directory."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 
 from warnd.ledger.directory import revision
 from warnd.ledger.schema import region
+from warnd.model.gazetteer import keys
 
 
 class RegionFacts(NamedTuple):
@@ -103,12 +105,16 @@ _USERS = {
 
 def add(conn: Connection, rows: Iterable[RegionFacts], *, rev: int) -> None:
     """Write new regions, to be seen from revision `rev` on."""
-    conn.execute(insert(region), [{**row._asdict(), "from_rev": rev} for row in rows])
+    new = list(rows)
+    conn.execute(insert(region), [{**row._asdict(), "from_rev": rev} for row in new])
+    _make_findable(conn, new)
 
 
 def describe(conn: Connection, rows: Iterable[RegionFacts]) -> None:
     """Overwrite all of the regions but their place in the tree. Each row stays sound by itself, so this may go in pieces."""
-    _overwrite(conn, rows, [name for name in RegionFacts._fields if name not in PLACE])
+    changed = list(rows)
+    _overwrite(conn, changed, [name for name in RegionFacts._fields if name not in PLACE])
+    _make_findable(conn, changed)
 
 
 def place(conn: Connection, rows: Iterable[RegionFacts]) -> None:
@@ -128,6 +134,15 @@ def move(conn: Connection, places: Iterable[tuple[str, str]]) -> None:
 def remove(conn: Connection, codes: Sequence[str]) -> None:
     """Delete regions: only in the transaction that publishes the revision."""
     conn.execute(delete(region).where(region.c.code.in_(codes)))
+
+
+def _make_findable(conn: Connection, rows: Iterable[RegionFacts]) -> None:
+    """Add what the regions are searched by. What a former name left behind stays: who searches compares with the region."""
+    found = [
+        {"key": key, "code": row.code} for row in rows for key in keys((row.name, *json.loads(row.names).values()))
+    ]
+    if found:
+        conn.execute(text("INSERT INTO region_name (key, code) VALUES (:key, :code) ON CONFLICT DO NOTHING"), found)
 
 
 def _overwrite(conn: Connection, rows: Iterable[RegionFacts], columns: Sequence[str]) -> None:

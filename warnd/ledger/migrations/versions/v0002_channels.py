@@ -1,7 +1,11 @@
 """What the channels of the second version keep: more addresses, reports by reference, subscriptions, opt-outs, recordings."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
+
+from warnd.model.gazetteer import keys
 
 revision = "0002"
 down_revision = "0001"
@@ -12,6 +16,8 @@ _No = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add the columns and tables."""
     op.add_column("recipient_version", sa.Column("apprise", sa.Text(), nullable=True))
+    op.add_column("publication", sa.Column("lang", sa.Text(), nullable=True))
+    op.add_column("publication", sa.Column("purpose", sa.Text(), nullable=True))
     op.add_column("receipt", sa.Column("reference", sa.Text(), nullable=True))
     op.add_column("receipt", sa.Column("address", sa.Text(), nullable=True))
     op.create_index(
@@ -37,6 +43,35 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "address", name="pk_opt_out"),
     )
+    op.create_table(
+        "asked",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("message_no", _No, nullable=False),
+        sa.Column("delivery_no", _No, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("address", "message_no", "delivery_no", name="pk_asked"),
+    )
+    op.execute(
+        "INSERT INTO asked (address, message_no, delivery_no, channel) SELECT l.address, l.message_no, d.no, l.channel "
+        "FROM leg l JOIN delivery d ON d.no = l.delivery_no JOIN recipient_version v ON v.no = d.version_no "
+        "WHERE l.channel = 'sms' AND l.attempts > 0 AND d.purpose = 'warning' AND v.kind NOT IN ('household', 'terminal')"
+    )
+    op.create_table(
+        "channel_tally",
+        sa.Column("message_no", _No, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("message_no", "channel", "what", name="pk_channel_tally"),
+    )
+    op.create_table(
+        "region_name",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "code", name="pk_region_name"),
+        sqlite_with_rowid=False,
+    )
+    _make_regions_findable()
     op.create_table(
         "subscription",
         sa.Column("no", _No, nullable=False),
@@ -67,3 +102,15 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("message_no", "purpose", "place", name="pk_spoken"),
     )
+
+
+def _make_regions_findable() -> None:
+    conn = op.get_bind()
+    regions = conn.execute(sa.text("SELECT code, name, names FROM region"))
+    for page in regions.partitions(1_000):
+        found = [
+            {"key": key, "code": row.code}
+            for row in page
+            for key in keys((row.name, *json.loads(row.names).values()))
+        ]
+        conn.execute(sa.text("INSERT INTO region_name (key, code) VALUES (:key, :code)"), found)
