@@ -29,7 +29,7 @@ from warnd.settings import load_plans
 
 NOW = to_ms(START)
 STAMP = Stamp(NOW, "writer")
-MEANS = Means(channels=frozenset({"sms", "mqtt", "web"}), jurisdiction=())
+MEANS = Means(channels=frozenset({"sms", "mqtt", "web"}), jurisdiction=(), publications={"web": ("site",)})
 SMALLEST = Pace(regions=1, rows=1)
 _PLANNED = (
     "SELECT m.id, r.id, d.purpose, d.region, d.audience, d.proof, d.evidence, d.state, d.due_by, l.channel, l.address, l.lane, "

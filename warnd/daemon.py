@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 import channels
 from warnd.bell import Bell
-from warnd.channel import Channel, Context
+from warnd.channel import Channel, Context, Publisher
 from warnd.clock import Clock, SystemClock
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
@@ -146,7 +146,13 @@ class Daemon:
             bell=self.bell,
         )
         jurisdiction = tuple(stored_code(code) for code in settings.node.jurisdiction)
-        means = Means(channels=frozenset(self.channels), jurisdiction=jurisdiction)
+        means = Means(
+            channels=frozenset(self.channels),
+            jurisdiction=jurisdiction,
+            publications={
+                name: tuple(one.targets()) for name, one in self.channels.items() if isinstance(one, Publisher)
+            },
+        )
         self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell)
         contents = Contents(
             ledger,

@@ -49,3 +49,7 @@ class SitePage:
     def problem(self) -> str | None:
         """Return None: the site is this process itself."""
         return None
+
+    def targets(self) -> Sequence[str]:
+        """Return the site, which every public message goes to."""
+        return (ADDRESS,)

@@ -20,7 +20,7 @@ def tell(conn: Connection, delivery_nos: Iterable[int]) -> None:
         newest = conn.execute(
             text(
                 "SELECT * FROM message WHERE chain_id = :chain AND seq > :seq AND closed_as IS NULL "
-                "AND stage IN ('carry', 'planned') ORDER BY seq DESC LIMIT 1"
+                "AND stage IN ('carry', 'subscribers', 'planned') ORDER BY seq DESC LIMIT 1"
             ),
             {"chain": row.chain_id, "seq": row.seq},
         ).one_or_none()

@@ -1,17 +1,18 @@
 """From message to deliveries and legs, in resumable chunks.
 
 Each chunk is one short transaction: what it makes, the counters and the cursor are committed together, so that a crash between two chunks
-loses nothing and repeats nothing. A message passes the stages publications, targets, audience:0, audience:1 …, carry and is then planned
-(a Cancel has only publications and carry); within a stage rows are made in the order in which they will be claimed.
+loses nothing and repeats nothing. A message passes the stages publications, targets, audience:0, audience:1 …, carry, subscribers and is
+then planned (a Cancel has only publications, carry and subscribers); within a stage rows are made in the order in which they will be claimed.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import deliveries, legs, listeners, messages, publications, targets, villages
+from warnd.ledger import deliveries, legs, listeners, messages, optouts, publications, subscribers, targets, villages
 from warnd.ledger.counters import add_planned
 from warnd.ledger.events import Stamp
 from warnd.ledger.values import many
@@ -39,10 +40,12 @@ class Means:
     Attributes:
         channels: Names of the channels that are on.
         jurisdiction: Codes of the regions this node serves; empty = all.
+        publications: Channel -> the addresses there that every public message goes to.
     """
 
     channels: frozenset[str]
     jurisdiction: tuple[str, ...]
+    publications: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 _VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
@@ -82,7 +85,13 @@ def _run(
     stage, _, index = message.stage.partition(":")
     if stage == "publications":
         loudspeakers = any(audience.kind == "terminals" for audience in plan.audiences)
-        publications.plan(conn, message=message, channels=means.channels, loudspeakers=loudspeakers)
+        publications.plan(
+            conn,
+            message=message,
+            channels=means.channels,
+            targets=means.publications,
+            loudspeakers=loudspeakers,
+        )
         return ("carry" if message.kind == "cancel" else "targets"), {}
     if stage == "targets":
         left, made = targets.expand(
@@ -93,8 +102,13 @@ def _run(
     if stage == "audience" and int(index) < len(plan.audiences):
         left = _audience(conn, message, plan, index=int(index), cursor=cursor, means=means, pace=pace, stamp=stamp)
         return (message.stage, left) if left else (f"audience:{int(index) + 1}", {})
+    if stage == "subscribers":
+        left = subscribers.plan(conn, message=message, cursor=cursor, regions=pace.regions, rows=pace.rows)
+        return ("subscribers", left) if left else ("planned", {})
     left = _carry(conn, message, plan, cursor=cursor, means=means, limit=pace.rows)
-    return ("carry", left) if left else ("planned", {})
+    if left:
+        return "carry", left
+    return ("subscribers" if "push" in means.channels else "planned"), {}
 
 
 def _audience(
@@ -128,6 +142,7 @@ def _audience(
         publications.cover_new(conn, message_no=message.no, after=before)
     deliveries.settle_planned(conn, message_no=message.no, after=before, now_ms=stamp.now_ms)
     legs.plan(conn, message=message, plan=plan, index=index, after=before, channels=means.channels)
+    optouts.overrule(conn, message_no=message.no, after=before, stamp=stamp)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
     return left

@@ -1,7 +1,7 @@
-"""Sends that serve many deliveries at once: a region's loudspeaker topic, the public site."""
+"""Sends that serve many at once, or nobody in the directory: a region's loudspeaker topic, the public site, other systems."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -13,24 +13,55 @@ from warnd.ledger.values import dumps
 from warnd.model.evidence import Evidence
 from warnd.model.region import path_codes, subtree
 
-_SITE = "site"
-_UNSURE_MS = (
-    5_000  # After a publish of unknown fate. Terminals know a second copy, so waiting longer would only cost time.
-)
+UNSURE_MS = 5_000  # After a publish of unknown fate. Whoever reads these knows a second copy, so waiting longer would only cost time.
 _GROUP = 5_000  # Below the most values that one statement takes.
 
 
-def plan(conn: Connection, *, message: Row[Any], channels: Collection[str], loudspeakers: bool) -> None:
+def plan(
+    conn: Connection,
+    *,
+    message: Row[Any],
+    channels: Collection[str],
+    targets: Mapping[str, Sequence[str]],
+    loudspeakers: bool,
+) -> None:
     """Make the message's publications and their legs.
 
     `loudspeakers` says whether the plan speaks to them at all; topics of the message's own area are made only then. A
     new version goes on every topic that carried an earlier one, so that no terminal is left with the old text; a
     Cancel goes on those only.
+
+    `targets` are the addresses of each channel that every public message goes to. A Cancel goes also to those that may
+    have got what it cancels, whatever it says of itself and whether they are still named.
     """
     if "mqtt" in channels:
         _plan_topics(conn, message, _root_paths(conn, message.no) if loudspeakers else {})
-    if "web" in channels and message.public:
-        _publish(conn, message, channel="web", target=_SITE, regions=None)
+    for channel in sorted(targets):
+        wanted = set(targets[channel]) if message.public else set()
+        if message.kind == "cancel":
+            wanted |= _may_have_got(conn, message, channel)
+        for target in sorted(wanted):
+            _publish(conn, message, channel=channel, target=target, address=target, regions=None)
+
+
+def _may_have_got(conn: Connection, message: Row[Any], channel: str) -> set[str]:
+    rows = conn.execute(
+        text(
+            "SELECT p.target FROM publication p JOIN message m ON m.no = p.message_no "
+            "WHERE m.chain_id = :chain AND m.seq < :seq AND p.channel = :channel "
+            f"AND {maybe_out('p.no')}"
+        ),
+        {"chain": message.chain_id, "seq": message.seq, "channel": channel},
+    )
+    return set(rows.scalars())
+
+
+def maybe_out(publication_no: str) -> str:
+    """Return the condition that a publication, named by an expression of SQL, may have reached its target."""
+    return (
+        "EXISTS (SELECT 1 FROM leg l JOIN attempt a ON a.leg_no = l.no "
+        f"WHERE l.publication_no = {publication_no} AND a.state IN ('submitting', 'accepted', 'unknown'))"
+    )
 
 
 def _plan_topics(conn: Connection, message: Row[Any], roots: dict[str, str]) -> None:
@@ -46,7 +77,7 @@ def _plan_topics(conn: Connection, message: Row[Any], roots: dict[str, str]) -> 
         topics |= roots
     for code in sorted(topics):
         playing = None if message.kind == "cancel" else playing_regions(topics[code], roots)
-        _publish(conn, message, channel="mqtt", target=code, regions=playing)
+        _publish(conn, message, channel="mqtt", target=code, address=f"region:{code}", regions=playing)
 
 
 def _root_paths(conn: Connection, message_no: int) -> dict[str, str]:
@@ -69,7 +100,9 @@ def playing_regions(topic_path: str, roots: dict[str, str]) -> list[str] | None:
     return sorted(code for code, root in roots.items() if root.startswith(topic_path))
 
 
-def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, regions: list[str] | None) -> None:
+def _publish(
+    conn: Connection, message: Row[Any], *, channel: str, target: str, address: str, regions: list[str] | None
+) -> None:
     no = conn.execute(
         text(
             "INSERT INTO publication (message_no, channel, target, regions) VALUES (:no, :channel, :target, :regions) "
@@ -94,11 +127,11 @@ def _publish(conn: Connection, message: Row[Any], *, channel: str, target: str, 
             "no": message.no,
             "publication": no,
             "channel": channel,
-            "address": target if channel == "web" else f"region:{target}",
+            "address": address,
             "lane": lane(channel, drill=bool(message.drill)),
             "priority": priority(message.urgency, SEATS),
             "due_at": message.released_at,
-            "wait_ms": _UNSURE_MS,
+            "wait_ms": UNSURE_MS,
         },
     )
 
