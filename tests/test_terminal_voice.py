@@ -13,12 +13,14 @@ import pytest
 from tests.fakes.loudspeaker import DRILL, NOW, PLAY
 from tests.fakes.manual_clock import ManualClock, settle
 from warnd.clock import SystemClock
+from warnd.espeak import voice_name
 from warnd.model.loudspeaker import Amplifier, Speech
+from warnd.model.wave import NotWaveError
+from warnd.programs import ProgramFailedError, run_program
 from warnd.terminal.output import Nowhere, OutputError, SoundCard, amplifier_in
-from warnd.terminal.programs import ProgramFailedError, run_program
 from warnd.terminal.speaker import Speaker
-from warnd.terminal.voice import Espeak, Estimate, NoVoiceError, voice_name
-from warnd.terminal.wave import RATE_HZ, Clip, NotWaveError, chime, duration_ms
+from warnd.terminal.voice import Espeak, Estimate, NoVoiceError
+from warnd.terminal.wave import RATE_HZ, Clip, chime, duration_ms
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (apt install espeak-ng)"

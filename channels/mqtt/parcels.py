@@ -8,9 +8,10 @@ from random import Random
 
 from channels.mqtt.fate import Parcel
 from channels.mqtt.options import LineOptions
-from warnd.channel import Failed, Outgoing
+from warnd.channel import Failed, Outgoing, Text
 from warnd.model.loudspeaker import (
     DRILL_ROOT,
+    Audio,
     Command,
     Speech,
     Status,
@@ -118,7 +119,7 @@ def _command(outgoing: Outgoing, *, root: str, to: str, now: datetime, ttl_s: in
         event=message.event,
         area=message.area,
         headline=message.headline,
-        speech=tuple(Speech(lang=text.lang, text=text.text) for text in outgoing.texts),
+        speech=tuple(_speech(text) for text in outgoing.texts),
         repeat=message.repeat,
         every_s=message.every_s,
         volume=message.volume,
@@ -127,3 +128,9 @@ def _command(outgoing: Outgoing, *, root: str, to: str, now: datetime, ttl_s: in
         expires_at=message.expires_at,
         ttl_s=ttl_s,
     )
+
+
+def _speech(text: Text) -> Speech:
+    audio = text.audio
+    recording = None if audio is None else Audio(audio.url, sha256=audio.sha256, duration_ms=audio.duration_ms)
+    return Speech(lang=text.lang, text=text.text, audio=recording)

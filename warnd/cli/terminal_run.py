@@ -17,7 +17,7 @@ from warnd.cli.stop import Exit, Stop
 from warnd.clock import Clock, SystemClock
 from warnd.model.loudspeaker import Amplifier, KeyFileError, Lineage, load_private_key, load_trust
 from warnd.model.loudspeaker.fields import is_label
-from warnd.terminal import Access, Place, Speaker, Terminal
+from warnd.terminal import Access, Place, Speaker, Terminal, mp3
 from warnd.terminal.output import Nowhere, SoundCard, amplifier_in
 from warnd.terminal.recordings import Recordings
 from warnd.terminal.voice import Espeak, silent_voice
@@ -149,6 +149,13 @@ def _speaker(given: Given, clock: Clock) -> Speaker:
         return Speaker(silent_voice(), Nowhere(clock, amplifier=amplifier), recordings=recordings, listened=False)
     if shutil.which("espeak-ng") is None:
         _log.error("no_voice", cause="espeak-ng is not installed", fix="apt install espeak-ng")
+    if given.audio_hosts and shutil.which(mp3.PROGRAM) is None:
+        _log.error(
+            "no_mp3",
+            cause="mpg123 is not installed",
+            fix="apt install mpg123",
+            meaning="the voice speaks in place of recordings",
+        )
     if shutil.which("aplay") is None:
         # Whole passes would otherwise be reported from a machine that cannot make a sound.
         _log.error(

@@ -64,7 +64,8 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Return the list that a text from an environment variable stands for; other values as they are."""
     if not isinstance(value, Separated):
         return value
     if not value.startswith("["):
@@ -171,9 +172,9 @@ def _quoted(value: Any) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), AfterValidator(_unique)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(_unique)]
 Language = Annotated[Name, AfterValidator(_language)]
-Languages = Annotated[tuple[Language, ...], BeforeValidator(_listed), AfterValidator(_unique), Field(min_length=1)]
+Languages = Annotated[tuple[Language, ...], BeforeValidator(listed), AfterValidator(_unique), Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Count = Annotated[Whole, Field(ge=1, le=10_000)]
 Seconds = Annotated[Whole, Field(ge=1, le=31_536_000)]

@@ -10,7 +10,7 @@ import structlog
 
 from warnd.clock import Clock
 from warnd.model.loudspeaker import Amplifier
-from warnd.terminal.programs import ProgramFailedError, run_program
+from warnd.programs import ProgramFailedError, run_program
 from warnd.terminal.wave import Clip
 
 DEVICE_TIMEOUT_S: Final = 10.0  # Beyond the length of the sound itself.

@@ -6,10 +6,13 @@ from typing import Final
 import structlog
 
 from warnd.model.loudspeaker import DRILL_ROOT, Amplifier, Audio, Command, Speech, Why
+from warnd.model.mp3 import NotMp3Error, read_mp3
+from warnd.model.wave import NotWaveError
+from warnd.terminal.mp3 import NoSoundError, decode
 from warnd.terminal.output import Output
 from warnd.terminal.recordings import RecordingError, Recordings
 from warnd.terminal.voice import NoVoiceError, Voice
-from warnd.terminal.wave import Clip, NotWaveError, chime, duration_ms
+from warnd.terminal.wave import Clip, chime, duration_ms
 
 _DRILL_MARKS: Final = {"zh": ("【演练】", "演练。"), "en": ("[EXERCISE]", "Exercise. ")}
 _NO_TONE: Final = (None, False, 0, "", "none")
@@ -36,7 +39,7 @@ class Speaker:
     Args:
         voice: Speaks where there is no recording, or none that can be used.
         recordings: None = every recording is replaced by the voice.
-        listened: False where nobody hears: a recording in any format is then as long as its sender measured.
+        listened: False where nobody hears: an MP3 is then measured and not decoded.
     """
 
     def __init__(
@@ -96,12 +99,13 @@ class Speaker:
         sound = await self._recordings.get(audio)
         try:
             return Clip(sound, duration_ms(sound))
-        except NotWaveError as error:
-            if not self._listened:
-                return Clip(b"", audio.duration_ms)
-            raise RecordingError(
-                Why.AUDIO_FETCH, f"{audio.url} cannot be played here: {error}; send PCM WAV"
-            ) from error
+        except NotWaveError as no_wave:
+            try:
+                length_ms = read_mp3(sound).duration_ms  # Never as its sender measured.
+                return await decode(sound) if self._listened else Clip(b"", length_ms)
+            except (NotMp3Error, NoSoundError) as error:
+                cause = f"{audio.url} cannot be played here: {error} ({no_wave}); send MP3 or PCM WAV"
+                raise RecordingError(Why.AUDIO_FETCH, cause) from error
 
 
 def _marked(speech: Speech) -> str:

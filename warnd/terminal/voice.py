@@ -4,26 +4,16 @@ import shutil
 from collections import OrderedDict
 from typing import Final, Protocol
 
-from warnd.terminal.programs import ProgramFailedError, run_program
-from warnd.terminal.wave import Clip, NotWaveError, duration_ms
+from warnd import espeak
+from warnd.model.wave import NotWaveError
+from warnd.programs import ProgramFailedError, run_program
+from warnd.terminal.wave import Clip, duration_ms
 
-WORDS_PER_MINUTE: Final = 150
 SYNTHESIS_TIMEOUT_S: Final = 60.0
 CLIPS_KEPT: Final = 32
 CLIPS_KEPT_BYTES: Final = 8 * 1024 * 1024
 
-# Debian's `cmn` reads Chinese as English letters with spoken tone numbers; nobody understands it.
-_VOICES: Final = {
-    "zh": "cmn-latn-pinyin",
-    "cmn": "cmn-latn-pinyin",
-    "yue": "yue",
-    "zh-yue": "yue",
-    "zh-hk": "yue",
-    "zh-mo": "yue",
-    "en": "en",
-}
-
-_MS_PER_HAN: Final = 320  # Both as measured on espeak-ng 1.51 at WORDS_PER_MINUTE.
+_MS_PER_HAN: Final = 320  # Both as measured on espeak-ng 1.51 at its own 150 words a minute.
 _MS_PER_LETTER: Final = 75
 
 
@@ -43,13 +33,6 @@ class Voice(Protocol):
         ...
 
 
-def voice_name(lang: str) -> str:
-    """Return espeak-ng's voice for a BCP 47 tag: the longest known beginning of it, else its language as it is."""
-    subtags = lang.lower().split("-")
-    known = ("-".join(subtags[:length]) for length in range(len(subtags), 0, -1))
-    return next((_VOICES[tag] for tag in known if tag in _VOICES), subtags[0])
-
-
 class Espeak:
     """espeak-ng as a program of its own (it is GPL-3). What was said before is not synthesised again while it fits in memory.
 
@@ -57,7 +40,7 @@ class Espeak:
         keep_sound: False where only durations are wanted; then no sound is kept.
     """
 
-    def __init__(self, *, program: str = "espeak-ng", keep_sound: bool = True) -> None:
+    def __init__(self, *, program: str = espeak.PROGRAM, keep_sound: bool = True) -> None:
         self._program = program
         self._keep_sound = keep_sound
         self._said: OrderedDict[tuple[str, str], Clip] = OrderedDict()
@@ -79,9 +62,9 @@ class Espeak:
         return clip
 
     async def _synthesise(self, lang: str, text: str) -> Clip:
-        words = [self._program, "-v", voice_name(lang), "-s", str(WORDS_PER_MINUTE), "-b", "1", "--stdin", "--stdout"]
+        command = espeak.words(espeak.voice_name(lang), program=self._program)
         try:
-            wave = await run_program(words, text.encode("utf-8"), timeout_s=SYNTHESIS_TIMEOUT_S)
+            wave = await run_program(command, text.encode("utf-8"), timeout_s=SYNTHESIS_TIMEOUT_S)
             length_ms = duration_ms(wave)
         except (ProgramFailedError, NotWaveError) as error:
             raise NoVoiceError(f"{lang}: {error}") from error
@@ -102,4 +85,4 @@ class Estimate:
 
 def silent_voice() -> Voice:
     """Return the best there is for keeping true durations without sound."""
-    return Espeak(keep_sound=False) if shutil.which("espeak-ng") else Estimate()
+    return Espeak(keep_sound=False) if shutil.which(espeak.PROGRAM) else Estimate()
