@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,76 +12,33 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from tests import invariants
-from tests.fakes.manual_clock import ManualClock
-from tests.simulation.county import VILLAGES, found
+from tests.fakes.released import NOW, STAMP, TAG, VILLAGE, claim_all, founded, release
 from tests.simulation.virtual import START
 from warnd.channel import Accepted, Playback, Reply, Report
-from warnd.ledger import claims, messages, outcomes, planning, playbacks, receipts
+from warnd.ledger import outcomes, playbacks, receipts
 from warnd.ledger.events import Stamp
-from warnd.ledger.messages import NewMessage
 from warnd.ledger.node import attempt_id
 from warnd.ledger.outcomes import Tried
-from warnd.ledger.planning import Means, Pace
-from warnd.ledger.store import open_engine
-from warnd.ledger.values import to_ms
 from warnd.model.evidence import Evidence
 from warnd.model.level import Level
-from warnd.model.plan import Plan, choose
-from warnd.resources import shipped
-from warnd.settings import load_plans
 
-VILLAGE = VILLAGES[0]
-NOW = to_ms(START)
-TAG = "tag"
 Receipt = Report | Reply | Playback
-
-
-def _plan(level: Level) -> Plan:
-    plans = load_plans(
-        shipped("config") / "plans.toml", strongest={"sms": Evidence.ACKNOWLEDGED, "mqtt": Evidence.PRESENTED}
-    )
-    plan = choose(plans, hazards=("洪水",), level=level, status="Actual")
-    assert plan is not None
-    return plan
 
 
 @pytest.fixture(scope="module", params=[Level.RED, Level.YELLOW], ids=["both", "either"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A county with one message: texts taken by the gateway, the topic by the broker, and no receipt yet."""
-    folder: Path = tmp_path_factory.mktemp("orders")
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
-    found(url, folder, clock=ManualClock(START))
-    made = open_engine(url)
+    made = founded(tmp_path_factory.mktemp("orders"))
     with made.begin() as conn:
-        _send_everything(conn, _plan(request.param))
+        _send_everything(conn, request.param)
     yield made
     made.dispose()
 
 
-def _send_everything(conn: Connection, plan: Plan) -> None:
-    stamp = Stamp(NOW, "writer")
-    new = NewMessage(
-        id="alert",
-        kind="warning",
-        chain_id="alert",
-        seq=1,
-        drill=False,
-        urgency=1,
-        plan=plan,
-        directory_rev=2,
-        expires_at=to_ms(START + timedelta(hours=6)),
-        roots=[(VILLAGE, "geocode", False)],
-        recipients=[],
-        public=False,
-    )
-    messages.open_message(conn, new, stamp=stamp)
-    means = Means(channels=frozenset({"sms", "mqtt"}), jurisdiction=())
-    while planning.step(conn, means=means, pace=Pace(), stamp=stamp):
-        pass
-    for lane in ("sms", "mqtt"):
-        taken = claims.claim(conn, lane=lane, limit=100, lease_ms=60_000, stamp=stamp)
-        accepted = [Tried(c.leg_no, c.number, c.token, Accepted(), 2, 0.5) for c in taken]
-        outcomes.record(conn, accepted, stamp=stamp)
+def _send_everything(conn: Connection, level: Level) -> None:
+    release(conn, level)
+    accepted = [Tried(c.leg_no, c.number, c.token, Accepted(), 2, 0.5) for c in claim_all(conn)]
+    outcomes.record(conn, accepted, stamp=STAMP)
 
 
 class Senders:

@@ -185,7 +185,8 @@ def _sorted(entries: Sequence[_Entry]) -> _Group:
 
 def _record(conn: Connection, *, group: _Group, tag: str, stamp: Stamp) -> list[int]:
     if group.tried:
-        outcomes.record(conn, group.tried, stamp=stamp)
+        learned = outcomes.record(conn, group.tried, stamp=stamp)
+        receipts.catch_up(conn, learned, tag=tag, stamp=stamp)
     receipts.apply(conn, group.reports, tag=tag, stamp=stamp)
     playbacks.presence(conn, group.presence, stamp=stamp)
     return playbacks.apply(conn, group.played, stamp=stamp)

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import digits, events
+from warnd.ledger import digits, events, optouts
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, all_of, priority
 from warnd.ledger.values import many
+from warnd.model.answer import LINKED
 from warnd.model.evidence import DeliveryState
 
 
@@ -26,7 +27,8 @@ class Claimed:
         lang: The recipient's language; "" = the node's first.
         purpose: warning, cancel, area; publications have that of their message.
         public: True for the general public's copies, which carry no request to answer.
-        digit: What the recipient replies to confirm; None = nothing is asked, or all nine digits are taken.
+        asks: Its reader is asked to say that they have read it.
+        digit: What the recipient replies to confirm; None = nothing is asked, the channel has links, or all nine digits are taken.
         regions: For publications: JSON list of region codes that shall play, None = all.
     """
 
@@ -40,6 +42,7 @@ class Claimed:
     lang: str
     purpose: str
     public: bool
+    asks: bool
     digit: int | None
     repeated: bool
     regions: str | None
@@ -47,14 +50,16 @@ class Claimed:
 
 def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stamp) -> list[Claimed]:
     """Take up to `limit` due legs of a lane, of open and unexpired messages only; commit their attempts as submitting."""
-    nos = _due(conn, lane=lane, limit=limit, now_ms=stamp.now_ms)
+    due = _due(conn, lane=lane, limit=limit, now_ms=stamp.now_ms)
+    spared = optouts.spare(conn, due, stamp=stamp) if due else set()
+    nos = [no for no in due if no not in spared]
     if not nos:
         return []
     _take(conn, nos, lease_ms=lease_ms, stamp=stamp)
     rows = _details(conn, nos)
-    asked = digits.assign(
-        conn, asking=[(row.address, row.message_no) for row in rows if _asks(row)], now_ms=stamp.now_ms
-    )
+    asking = [row for row in rows if _asks(row) and row.channel not in LINKED]
+    asked = digits.assign(conn, asking=[(row.address, row.message_no) for row in asking], now_ms=stamp.now_ms)
+    digits.remember(conn, asked=[(row.address, row.message_no, row.delivery_no, row.channel) for row in asking])
     by_message: dict[str, list[list[int]]] = {}
     for row in rows:
         by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
@@ -62,7 +67,10 @@ def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stam
         events.append(
             conn, stamp=stamp, kind="attempt.submitting", message_id=message_id, data={"lane": lane, "legs": tries}
         )
-    return [_claimed(row, asked.get((row.address, row.message_no)) if _asks(row) else None) for row in rows]
+    return [
+        _claimed(row, asked.get((row.address, row.message_no)) if _asks(row) and row.channel not in LINKED else None)
+        for row in rows
+    ]
 
 
 def any_due(conn: Connection, *, lane: str, now_ms: int) -> bool:
@@ -139,8 +147,9 @@ def _take(conn: Connection, nos: Sequence[int], *, lease_ms: int, stamp: Stamp) 
 def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
     """Return what rendering needs, in the order of `nos`."""
     statement = many(
-        "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, m.id AS message_id, m.kind, "
-        "d.purpose, d.proof, v.kind AS recipient_kind, v.lang, r.id AS recipient, "
+        "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, l.delivery_no, m.id AS message_id, m.kind, "
+        "coalesce(d.purpose, p.purpose) AS purpose, d.proof, v.kind AS recipient_kind, coalesce(v.lang, p.lang) AS lang, "
+        "r.id AS recipient, "
         "CASE WHEN p.no IS NOT NULL THEN p.regions WHEN l.channel = 'mqtt' THEN ("  # A direct command names the topic's regions.
         "SELECT q.regions FROM publication q JOIN region t ON t.code = q.target JOIN region g ON g.code = d.region "
         "WHERE q.message_no = l.message_no AND q.channel = 'mqtt' AND substr(g.path, 1, length(t.path)) = t.path "
@@ -157,7 +166,7 @@ def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
 
 def _asks(row: Row[Any]) -> bool:
     """Say whether this try asks its reader to reply: people with a duty, about a warning that still holds for them."""
-    return row.purpose == "warning" and row.recipient_kind not in {"household", "terminal"}
+    return row.purpose == "warning" and row.recipient_kind not in {None, "household", "terminal"}
 
 
 def _claimed(row: Row[Any], digit: int | None) -> Claimed:
@@ -172,6 +181,7 @@ def _claimed(row: Row[Any], digit: int | None) -> Claimed:
         lang=row.lang or "",
         purpose=row.purpose or row.kind,
         public=row.recipient_kind == "household",
+        asks=_asks(row),
         digit=digit,
         repeated=bool(row.repeat),
         regions=row.regions,

@@ -4,9 +4,11 @@ A digit stays with its message over all repeats until it is answered or the mess
 person who reads two open warnings.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, text
+
+from warnd.ledger.values import many
 
 _DIGITS = range(1, 10)
 
@@ -56,6 +58,47 @@ def _fresh(conn: Connection, address: str, message_no: int, now_ms: int) -> int 
         {"address": address, "message_no": message_no, "digit": digit, "now": now_ms},
     )
     return digit
+
+
+def remember(conn: Connection, *, asked: Collection[tuple[str, int, int, str]]) -> None:
+    """Keep which deliveries asked at which address: (address, message number, delivery number, channel) of each."""
+    if asked:
+        conn.execute(
+            text(
+                "INSERT INTO asked (address, message_no, delivery_no, channel) VALUES (:address, :message, :delivery, :channel) "
+                "ON CONFLICT DO NOTHING"
+            ),
+            [
+                {"address": address, "message": message_no, "delivery": delivery_no, "channel": channel}
+                for address, message_no, delivery_no, channel in asked
+            ],
+        )
+
+
+def askers(conn: Connection, *, channel: str, address: str, message_no: int) -> list[int]:
+    """Return the deliveries that asked at this address: two people may share one phone, and then one answer is both's."""
+    rows = conn.execute(
+        text(
+            "SELECT delivery_no FROM asked WHERE address = :address AND message_no = :message AND channel = :channel "
+            "ORDER BY delivery_no"
+        ),
+        {"message": message_no, "channel": channel, "address": address},
+    )
+    return list(rows.scalars())
+
+
+def answered(conn: Connection, delivery_nos: Iterable[int], *, now_ms: int) -> None:
+    """End the questions whose every asker has answered by now, by whatever channel: a bare "received" then means another message."""
+    conn.execute(
+        many(
+            "UPDATE reply_digit SET closed_at = :now WHERE closed_at IS NULL AND no IN (SELECT q.no FROM delivery mine "
+            "JOIN leg l ON l.delivery_no = mine.no JOIN reply_digit q ON q.address = l.address AND q.message_no = mine.message_no "
+            "WHERE mine.no IN :nos AND NOT EXISTS (SELECT 1 FROM asked a JOIN delivery d ON d.no = a.delivery_no "
+            "WHERE a.address = q.address AND a.message_no = q.message_no AND d.evidence < 4))",
+            "nos",
+        ),
+        {"nos": sorted(delivery_nos), "now": now_ms},
+    )
 
 
 def meant(conn: Connection, *, address: str, digit: int | None) -> int | None:

@@ -12,6 +12,9 @@ from warnd.model.plan import Plan
 _ADDRESS = {"mqtt": "'terminal:' || r.id", "email": "v.email"}
 _PHONE = "v.phone"
 
+# Whoever is told because of a duty; everybody else may ask to be left alone. `v` is the recipient's version.
+OBLIGED = "(v.kind <> 'household' OR EXISTS (SELECT 1 FROM seat held WHERE held.version_no = v.no))"
+
 _INSERT = (
     "INSERT INTO leg (message_no, delivery_no, channel, address, lane, step, priority, state, due_at, attempts, tries, failures, "
     "tries_max, wait_ms, repeat, token) "
@@ -43,7 +46,8 @@ def plan(
                 "CASE WHEN :parallel = 1 OR NOT EXISTS (SELECT 1 FROM leg e WHERE e.delivery_no = d.no) THEN 'due' ELSE 'standby' END, "
                 ":due_at, 0, 0, 0, :tries, :wait_ms, 0, 0 "
                 "FROM delivery d JOIN recipient_version v ON v.no = d.version_no JOIN recipient r ON r.no = d.recipient_no "
-                f"WHERE d.no > :after AND +d.message_no = :no AND {address} IS NOT NULL ORDER BY d.no {_ONCE}"
+                f"WHERE d.no > :after AND +d.message_no = :no AND {address} IS NOT NULL AND {_willing(':channel', address)} "
+                f"ORDER BY d.no {_ONCE}"
             ),
             {
                 "no": message.no,
@@ -58,6 +62,12 @@ def plan(
                 "wait_ms": audience.wait_s * 1000,
             },
         )
+
+
+def _willing(channel: str, address: str) -> str:
+    """Return the condition that a recipient is told by this channel at this address: they did not ask for silence, or have a duty."""
+    asked = f"SELECT 1 FROM opt_out x WHERE x.channel = {channel} AND x.address = {address}"
+    return f"(NOT EXISTS ({asked}) OR {OBLIGED})"
 
 
 def carry(
@@ -77,9 +87,9 @@ def carry(
             "CASE WHEN o.channel = 'mqtt' THEN :now + :wait_ms ELSE :now END, 0, 0, 0, "
             "CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 "
             "FROM delivery d JOIN delivery was ON was.message_no = :old AND was.recipient_no = d.recipient_no "
-            "JOIN leg o ON o.delivery_no = was.no "
+            "JOIN leg o ON o.delivery_no = was.no JOIN recipient_version v ON v.no = d.version_no "
             "WHERE d.no > :after AND +d.message_no = :no AND (o.attempts > 0 OR o.channel = 'mqtt') "
-            f"AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}"
+            f"AND {_willing('o.channel', 'o.address')} AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}"
         ),
         {
             **names,

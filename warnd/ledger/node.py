@@ -5,10 +5,20 @@ from sqlalchemy import Connection, text
 
 def tag(conn: Connection, *, fresh: str) -> str:
     """Return the store's mark; on the first call it becomes `fresh`."""
+    return _once(conn, "tag", fresh)
+
+
+def answer_key(conn: Connection, *, fresh: bytes) -> bytes:
+    """Return the secret that answer links are made with; on the first call it becomes `fresh`. It never leaves the store."""
+    return bytes.fromhex(_once(conn, "answer_key", fresh.hex()))
+
+
+def _once(conn: Connection, key: str, fresh: str) -> str:
     conn.execute(
-        text("INSERT INTO meta (key, value) VALUES ('tag', :fresh) ON CONFLICT (key) DO NOTHING"), {"fresh": fresh}
+        text("INSERT INTO meta (key, value) VALUES (:key, :fresh) ON CONFLICT (key) DO NOTHING"),
+        {"key": key, "fresh": fresh},
     )
-    value: str = conn.execute(text("SELECT value FROM meta WHERE key = 'tag'")).scalar_one()
+    value: str = conn.execute(text("SELECT value FROM meta WHERE key = :key"), {"key": key}).scalar_one()
     return value
 
 

@@ -4,6 +4,7 @@ Silence repeats as the plan says; failures back off with full jitter until the w
 only after its wait, and the repeat says so.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Accepted, Failed, Outcome, Unknown
-from warnd.ledger import deliveries, events, legs, publications
+from warnd.ledger import deliveries, events, legs, publications, subscriptions, tallies
 from warnd.ledger.events import Stamp
+from warnd.ledger.references import Learned
 from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
 
@@ -21,6 +23,7 @@ _CAP_MS = 60_000
 _SLOW_MS = 300_000
 PATIENCE = 5  # Failures in a row after which the next channel starts and this one goes on slowly.
 _LARGEST_EXPONENT = 10
+_OPEN = frozenset({"submitting", "unknown"})  # Attempts whose outcome is still to come.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,12 @@ def backoff_ms(failures: int, jitter: float) -> int:
     return int(top * jitter)
 
 
-def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> None:
-    """Record a group of outcomes; those of attempts that somebody else took over no longer move the leg."""
+def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Learned]:
+    """Record a group of outcomes; those of attempts that somebody else took over no longer move the leg.
+
+    Returns:
+        The providers' references that these outcomes told, for reports that came before them.
+    """
     rows = _rows(conn, tried)
     known = [(one, rows[one.leg_no, one.number]) for one in tried if (one.leg_no, one.number) in rows]
     _close_attempts(conn, known, stamp=stamp)
@@ -66,13 +73,17 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> None:
         if isinstance(one.outcome, Accepted) and row.delivery_no is not None
     }
     deliveries.raise_evidence(conn, proved, stamp=stamp)
+    _tally(conn, known)
+    gone = [one.leg_no for one, _ in known if isinstance(one.outcome, Failed) and one.outcome.gone]
+    subscriptions.drop(conn, leg_nos=gone)
     _tell(conn, known, stamp=stamp)
+    return _learned(known)
 
 
 def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row[Any]]:
     statement = many(
         "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
-        "l.failures, l.wait_ms, d.state AS delivery_state, m.id AS message_id "
+        "l.failures, l.wait_ms, l.channel, l.message_no, d.state AS delivery_state, m.id AS message_id "
         "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
         "WHERE l.no IN :nos",
         "nos",
@@ -100,10 +111,34 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
             "WHERE leg_no = :leg AND number = :number AND state IN ('submitting', 'unknown')"
         ),
         [
-            {"leg": one.leg_no, "number": one.number, "now": stamp.now_ms, "parts": one.parts, **_columns(one.outcome)}
+            {
+                "leg": one.leg_no,
+                "number": one.number,
+                "now": stamp.now_ms,
+                "parts": _parts(one),
+                **_columns(one.outcome),
+            }
             for one, _ in known
         ],
     )
+    overtaken = [
+        {"leg": one.leg_no, "number": one.number, "reference": one.outcome.reference}
+        for one, row in known
+        if row.attempt_state not in _OPEN and isinstance(one.outcome, Accepted) and one.outcome.reference is not None
+    ]
+    if overtaken:  # A report was faster; the next one may come with the reference alone.
+        conn.execute(
+            text(
+                "UPDATE attempt SET reference = coalesce(reference, :reference) WHERE leg_no = :leg AND number = :number"
+            ),
+            overtaken,
+        )
+
+
+def _parts(one: Tried) -> int:
+    """Return how many parts went out: the provider bills what it counted."""
+    counted = one.outcome.segments if isinstance(one.outcome, Accepted) else None
+    return counted or one.parts
 
 
 def _columns(outcome: Outcome) -> dict[str, str | None]:
@@ -192,6 +227,25 @@ def _unknown(conn: Connection, one: Tried, row: Row[Any], *, stamp: Stamp) -> No
     if not over:
         failures = row.failures + 1
         lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
+
+
+def _learned(known: Sequence[tuple[Tried, Row[Any]]]) -> list[Learned]:
+    return [
+        Learned(row.channel, one.outcome.reference, one.jitter)
+        for one, row in known
+        if isinstance(one.outcome, Accepted) and one.outcome.reference is not None
+    ]
+
+
+def _tally(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]]) -> None:
+    """Count what gateways took; every try costs, whether or not it arrives."""
+    taken: Counter[tuple[int, str, str]] = Counter()
+    for one, row in known:
+        if isinstance(one.outcome, Accepted) and row.delivery_no is not None:
+            taken[row.message_no, row.channel, tallies.SEGMENTS] += (
+                _parts(one) if row.attempt_state != "accepted" else 0
+            )
+    tallies.add(conn, taken)
 
 
 def _tell(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:

@@ -12,18 +12,19 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
-from warnd.ledger import deliveries, digits, events, latecomers
+from warnd.ledger import deliveries, digits, events, latecomers, optouts, references
 from warnd.ledger.events import Stamp
-from warnd.ledger.node import parse_attempt_id
+from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, lose_patience
+from warnd.ledger.references import Learned
 from warnd.ledger.values import dumps, maybe_ms
 from warnd.model.evidence import Evidence
 from warnd.model.sms import parse_reply
 
 _INSERT = text(
     "INSERT INTO receipt (channel, kind, key, attempt, leg_no, number, delivery_no, evidence, failed, part, parts, reason, at, "
-    "received_at, raw) VALUES (:channel, :kind, :key, :attempt, :leg_no, :number, :delivery_no, :evidence, :failed, :part, :parts, "
-    ":reason, :at, :received_at, :raw) ON CONFLICT (channel, key) DO NOTHING"
+    "received_at, raw, reference, address) VALUES (:channel, :kind, :key, :attempt, :leg_no, :number, :delivery_no, :evidence, :failed, "
+    ":part, :parts, :reason, :at, :received_at, :raw, :reference, :address) ON CONFLICT (channel, key) DO NOTHING"
 )
 
 
@@ -50,19 +51,47 @@ class _Group:
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
     """Keep a group of reports and replies in the order in which they came; what they prove together is joined once, at the end."""
     group = _Group()
+    known = references.known(conn, [one.receipt for one in arrived if isinstance(one.receipt, Report)])
     for one in arrived:
         if isinstance(one.receipt, Report):
-            _report(conn, one.receipt, group, tag=tag, jitter=one.jitter, stamp=stamp)
+            _report(conn, one, one.receipt, group, known=known, tag=tag, stamp=stamp)
         else:
             _reply(conn, one.receipt, group, stamp=stamp)
+    _settle(conn, group, stamp=stamp)
+
+
+def catch_up(conn: Connection, learned: Sequence[Learned], *, tag: str, stamp: Stamp) -> None:
+    """Apply the reports that came before the outcomes that told their references, as if they had come now."""
+    early = references.waiting(conn, learned)
+    if not early:
+        return
+    jitters = {(one.channel, one.reference): one.jitter for one in learned}
+    known = references.known(conn, [one.report for one in early])
+    group = _Group()
+    for one in early:
+        fits = references.fitting(known, one.report)
+        row = _attempt(conn, fits[0]) if len(fits) == 1 else None
+        if row is not None:
+            references.match(conn, no=one.no, leg_no=row.leg_no, number=row.number, delivery_no=row.delivery_no)
+            jitter = jitters[one.report.channel, one.report.reference or ""]
+            _consequences(conn, one.report, row, group, tag=tag, jitter=jitter, stamp=stamp)
+    _settle(conn, group, stamp=stamp)
+
+
+def _settle(conn: Connection, group: _Group, *, stamp: Stamp) -> None:
     for message_id, reports in group.matched.items():
         events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
+    answered = [no for no, evidence in group.proofs.items() if evidence >= Evidence.ACKNOWLEDGED]
+    if answered:
+        digits.answered(conn, answered, now_ms=stamp.now_ms)
     latecomers.tell(conn, group.proofs)
 
 
-def _report(conn: Connection, report: Report, group: _Group, *, tag: str, jitter: float, stamp: Stamp) -> None:
-    ours = parse_attempt_id(tag, report.attempt)
+def _report(
+    conn: Connection, one: Arrived, report: Report, group: _Group, *, known: references.Known, tag: str, stamp: Stamp
+) -> None:
+    ours = _meant(report, known, tag=tag)
     row = _attempt(conn, ours) if ours is not None else None
     kept = conn.execute(
         _INSERT,
@@ -82,14 +111,32 @@ def _report(conn: Connection, report: Report, group: _Group, *, tag: str, jitter
             "at": maybe_ms(report.at),
             "received_at": stamp.now_ms,
             "raw": report.raw,
+            "reference": report.reference,
+            "address": report.address,
         },
     )
     if kept.rowcount != 1:
         return
     if row is None:
-        _tell_stranger(conn, report.channel, report.attempt, stamp=stamp)
-        return
-    group.matched.setdefault(row.message_id, []).append([report.attempt, report.failed, report.part])
+        _tell_stranger(conn, report.channel, report.attempt or report.reference or "", stamp=stamp)
+    else:
+        _consequences(conn, report, row, group, tag=tag, jitter=one.jitter, stamp=stamp)
+
+
+def _meant(report: Report, known: references.Known, *, tag: str) -> tuple[int, int] | None:
+    """Return which attempt a report is about; one that fits several is about none."""
+    if report.attempt is not None:
+        return parse_attempt_id(tag, report.attempt)
+    fits = references.fitting(known, report)
+    return fits[0] if len(fits) == 1 else None
+
+
+def _consequences(
+    conn: Connection, report: Report, row: Row[Any], group: _Group, *, tag: str, jitter: float, stamp: Stamp
+) -> None:
+    """Let a matched report, which is kept by now, do what it does."""
+    about = attempt_id(tag, row.leg_no, row.number)
+    group.matched.setdefault(row.message_id, []).append([about, report.failed, report.part])
     if row.delivery_no is None:
         return
     if report.failed:
@@ -111,7 +158,7 @@ def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
 
 
 def _report_key(report: Report) -> str:
-    told = [
+    told: list[Any] = [
         report.attempt,
         int(report.evidence),
         report.failed,
@@ -120,6 +167,8 @@ def _report_key(report: Report) -> str:
         report.reason,
         maybe_ms(report.at),
     ]
+    if report.reference is not None or report.address is not None:
+        told += [report.reference, report.address]
     return hashlib.sha256(dumps(told).encode()).hexdigest()
 
 
@@ -198,7 +247,11 @@ def _reply(conn: Connection, reply: Reply, group: _Group, *, stamp: Stamp) -> No
     message_no = None
     if answer.digit is not None or answer.bare_ok:
         message_no = digits.meant(conn, address=reply.address, digit=answer.digit)
-    answered = [] if message_no is None else _asked(conn, reply, message_no)
+    answered = (
+        digits.askers(conn, channel=reply.channel, address=reply.address, message_no=message_no)
+        if message_no is not None
+        else []
+    )
     key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
     kept = 0
     owners: Sequence[int | None] = answered or [None]
@@ -206,25 +259,15 @@ def _reply(conn: Connection, reply: Reply, group: _Group, *, stamp: Stamp) -> No
         kept += _keep_reply(conn, reply, delivery_no, key=f"{key}:{delivery_no or ''}", stamp=stamp)
     if not kept:
         return
-    if message_no is not None and answered:
+    if answer.stop or answer.start:
+        change = optouts.ask if answer.stop else optouts.end
+        change(conn, channel=reply.channel, address=reply.address, stamp=stamp)
+    elif message_no is not None and answered:
         digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
         for delivery_no in answered:
             group.prove(delivery_no, Evidence.ACKNOWLEDGED)
     else:
         _tell_stranger(conn, reply.channel, key, stamp=stamp)
-
-
-def _asked(conn: Connection, reply: Reply, message_no: int) -> list[int]:
-    """Return the deliveries that asked at this address: two people may share one phone, and then one answer is both's."""
-    rows = conn.execute(
-        text(
-            "SELECT d.no FROM leg l JOIN delivery d ON d.no = l.delivery_no JOIN recipient_version v ON v.no = d.version_no "
-            "WHERE d.message_no = :message AND l.channel = :channel AND l.address = :address AND l.attempts > 0 "
-            "AND d.purpose = 'warning' AND v.kind <> 'household' ORDER BY d.no"
-        ),
-        {"message": message_no, "channel": reply.channel, "address": reply.address},
-    )
-    return list(rows.scalars())
 
 
 def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key: str, stamp: Stamp) -> int:
@@ -246,6 +289,8 @@ def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key:
             "at": maybe_ms(reply.at),
             "received_at": stamp.now_ms,
             "raw": reply.raw or reply.text,
+            "reference": None,
+            "address": reply.address,
         },
     )
     return kept.rowcount

@@ -80,22 +80,25 @@ def _width(character: str, *, wide: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a reply says. At most one of the three is set; with none set a human has to read it.
+    """What a reply says. At most one of the four is set; with none set a human has to read it.
 
     Attributes:
         digit: 1–9: the message it answers.
         bare_ok: It says yes without saying to what; counts only where exactly one message is open.
         stop: It asks for no more messages.
+        start: It asks for messages again.
     """
 
     digit: int | None = None
     bare_ok: bool = False
     stop: bool = False
+    start: bool = False
 
 
 _DIGIT = re.compile(r"(?:回复|回|reply)?\s*([1-9])\s*(?:确认|收到|已收到|好的?|to confirm|confirm|confirmed|ok|yes)?")
 _OK = re.compile(r"(?:(?:我?已?收到了?|好的?|我?已?确认了?|okay|ok|yes|confirmed|confirm|received)\s*)+")
-_STOP = re.compile(r"stop|unsubscribe|td|退订|回复td|回复退订")
+_STOP = re.compile(r"stop|stop ?all|opt ?out|quit|unsubscribe|td|退订|拒收|回复td|回复退订")
+_START = re.compile(r"start|unstop|resubscribe|恢复|恢复接收|回复恢复|重新订阅")
 _EDGES = " \t\r\n.。,，、!！;；:：~～…'\"‘’“”()（）[]【】<>《》-—_*#"
 
 
@@ -114,4 +117,6 @@ def parse_reply(text: str) -> Answer:
     words = " ".join(re.split(rf"[{re.escape(_EDGES)}]+", plain))
     if _STOP.fullmatch(words):
         return Answer(stop=True)
+    if _START.fullmatch(words):
+        return Answer(start=True)
     return Answer(bare_ok=_OK.fullmatch(words) is not None)
