@@ -22,11 +22,12 @@ def _package(name: str) -> Build:
     return build
 
 
-CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("mqtt", "sms", "web")}
+CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("mqtt", "sms", "web", "webhook")}
 
 STRONGEST: Mapping[str, Evidence] = {
     "mqtt": Evidence.PRESENTED,
     "sms": Evidence.ACKNOWLEDGED,
     "web": Evidence.ACCEPTED,
+    "webhook": Evidence.ACCEPTED,
 }
 """What each channel can ever prove, known without building it: plans are checked against it. The contract suite compares."""

@@ -2,7 +2,8 @@
 
 Each chunk is one short transaction: what it makes, the counters and the cursor are committed together, so that a crash between two chunks
 loses nothing and repeats nothing. A message passes the stages publications, targets, audience:0, audience:1 …, carry, subscribers and is
-then planned (a Cancel has only publications, carry and subscribers); within a stage rows are made in the order in which they will be claimed.
+then planned (a Cancel has only publications, carry and subscribers); within a stage rows are made in the order in which they will be
+claimed.
 """
 
 import json

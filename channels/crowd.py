@@ -1,0 +1,82 @@
+"""Many tries under way at once, each in a place of its own, owned by the channel's `run`. Knows nothing of what a try does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from warnd.channel import NOT_STARTED, Outcome, Outgoing, Unknown
+from warnd.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+
+class Crowd:
+    """Lets tries wait for a place no longer than they may, and a caller that leaves early leaves nothing half done."""
+
+    def __init__(self, clock: Clock, *, places: int) -> None:
+        self._clock = clock
+        self._places = asyncio.Semaphore(places)
+        self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether tries are taken."""
+        return self._group is not None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Take tries for as long as the block lasts; those under way at its end are given up."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                yield
+            finally:
+                self._group = None
+
+    async def each(
+        self, batch: Sequence[Outgoing], attempt: Callable[[Outgoing], Awaitable[Outcome]]
+    ) -> AsyncIterator[tuple[int, Outcome]]:
+        """Yield (index, outcome) of each try as it comes."""
+        results: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
+        for index, outgoing in enumerate(batch):
+            if self._group is None:
+                results.put_nowait((index, NOT_STARTED))
+            else:
+                self._group.create_task(self._one(index, outgoing, attempt, results))
+        for _ in batch:
+            yield await results.get()
+
+    async def _one(
+        self,
+        index: int,
+        outgoing: Outgoing,
+        attempt: Callable[[Outgoing], Awaitable[Outcome]],
+        results: asyncio.Queue[tuple[int, Outcome]],
+    ) -> None:
+        outcome: Outcome = NOT_STARTED
+        try:
+            if await self._place(outgoing.start_by):
+                outcome = Unknown("the channel stopped")
+                try:
+                    outcome = await attempt(outgoing)
+                finally:
+                    self._places.release()
+        except Exception as error:  # The edge to other people's code: one bad try must not end the others.
+            log.exception("try_broke", attempt=outgoing.attempt, error=type(error).__name__)
+            outcome = Unknown(f"it broke: {type(error).__name__}")
+        finally:
+            results.put_nowait((index, outcome))
+
+    async def _place(self, start_by: float) -> bool:
+        """Take a place; return False if there is none before `start_by`."""
+        left_s = start_by - self._clock.monotonic()
+        if left_s < 0:
+            return False
+        try:
+            async with asyncio.timeout(None if left_s == float("inf") else left_s):
+                await self._places.acquire()
+        except TimeoutError:
+            return False
+        return True

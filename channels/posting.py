@@ -1,0 +1,113 @@
+"""One POST to somebody else's server: bounded in time and size, never redirected; a failure says whether it may have arrived."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from warnd.channel import Failed, Unknown
+from warnd.clock import Clock
+
+_READ_BYTES = 2_048  # Of an answer: enough to see what it says, too little to be a burden.
+_TOLD_CHARS = 120
+_LONGEST_WAIT_S = 3_600.0  # A Retry-After beyond this would outlast most warnings.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        retry_after_s: What it asked for, at most an hour; None = nothing.
+        says: The beginning of its body, on one line.
+    """
+
+    status: int
+    retry_after_s: float | None
+    says: str
+
+
+class Poster:
+    """Posts over connections of its own."""
+
+    def __init__(self, clock: Clock, *, timeout_s: float, reuse: bool) -> None:
+        """Take how long one POST may last altogether, and whether connections are kept for the next one."""
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._reuse = reuse
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Post for as long as the block lasts."""
+        # How many are under way is the crowd's matter; a pool that made a try wait would start it too late.
+        connector = aiohttp.TCPConnector(limit=0, force_close=not self._reuse)
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s)
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar) as session:
+            self._session = session
+            try:
+                yield
+            finally:
+                self._session = None
+
+    async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer | Failed | Unknown:
+        """Post and return what was answered; else `Failed` if it certainly did not arrive, `Unknown` if it may have."""
+        if self._session is None:
+            return Failed("not running")
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                wait = self._wait_s(response.headers.get("Retry-After"))
+                return Answer(response.status, wait, await _said(response))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Failed(f"no connection: {_cause(error)}")
+        except aiohttp.InvalidURL:
+            return Failed("its address is none", retry="permanent")
+        except TimeoutError:
+            return Unknown(f"no answer within {self._timeout_s:g} s")
+        except aiohttp.ClientError as error:
+            return Unknown(f"the connection broke: {_cause(error)}")
+
+    def _wait_s(self, given: str | None) -> float | None:
+        """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110 §10.2.3)."""
+        if given is None:
+            return None
+        if given.isascii() and given.isdigit():
+            return min(float(given[:9]), _LONGEST_WAIT_S)
+        try:
+            at = parsedate_to_datetime(given)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max(0.0, (at - self._clock.now()).total_seconds()), _LONGEST_WAIT_S)
+
+
+async def connects(host: str, port: int, *, tls: bool, timeout_s: float) -> str | None:
+    """Open a connection and close it again, without asking anything; return what is wrong, or None."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, port, ssl=tls or None)
+            writer.close()
+            await writer.wait_closed()
+    except TimeoutError:
+        return f"no connection within {timeout_s:g} s"
+    except OSError as error:
+        return _cause(error)
+    return None
+
+
+async def _said(response: aiohttp.ClientResponse) -> str:
+    """Return the beginning of the body on one line; the status counts even if the body never comes whole."""
+    try:
+        said = await response.content.read(_READ_BYTES)
+    except (TimeoutError, aiohttp.ClientError):
+        return ""
+    return " ".join(said.decode("utf-8", "replace").split())[:_TOLD_CHARS]
+
+
+def _cause(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:_TOLD_CHARS]
