@@ -1,0 +1,66 @@
+"""The tasks in which a gateway's calls run: they belong to the gateway's `run`, not to whoever asked, who may leave early."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from warnd.channel import Failed, Outcome, Unknown
+
+NOT_RUNNING = Failed("not_started: the gateway is not running", retry="throttled", retry_after_s=1.0)
+_STOPPED = Unknown("warnd stopped before the gateway answered")
+
+Tell = Callable[[int, Outcome], None]
+"""Called with an index and its outcome; what is told twice counts once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call that settles the tries with these indices; `work` must not raise."""
+
+    indices: tuple[int, ...]
+    work: Callable[[Tell], Awaitable[None]]
+
+
+class Crew:
+    """Runs each job in a task of its own and yields the outcomes as they come."""
+
+    def __init__(self) -> None:
+        self._group: asyncio.TaskGroup | None = None
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[asyncio.TaskGroup]:
+        """Let jobs run while this lasts; the group also takes the gateway's other tasks."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                yield group
+            finally:
+                self._group = None
+
+    async def outcomes(self, jobs: Sequence[Job]) -> AsyncIterator[tuple[int, Outcome]]:
+        """Yield (index, outcome) once for each index of each job, in any order."""
+        settled: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
+        for job in jobs:
+            if self._group is None:
+                for index in job.indices:
+                    settled.put_nowait((index, NOT_RUNNING))
+            else:
+                self._group.create_task(_do(job, settled))
+        for _ in range(sum(len(job.indices) for job in jobs)):
+            yield await settled.get()
+
+
+async def _do(job: Job, settled: "asyncio.Queue[tuple[int, Outcome]]") -> None:
+    left = set(job.indices)
+
+    def tell(index: int, outcome: Outcome) -> None:
+        if index in left:
+            left.remove(index)
+            settled.put_nowait((index, outcome))
+
+    try:
+        await job.work(tell)
+    finally:
+        for index in sorted(left):  # Also when `run` ends: whoever asked must not wait for ever.
+            tell(index, _STOPPED)
