@@ -23,6 +23,7 @@ from warnd.render import MessageFacts, Purpose, Templates, clip, facts, with_tai
 _START_WITHIN_S = 1.5  # After a claim; keeps every network call within the two seconds that a cancel allows.
 _BRIEF = 200  # Characters.
 _KEEP = 64  # Messages whose texts are kept ready.
+_WORDLESS = frozenset({"web", "webhook"})  # Channels that say a message in a form of their own.
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Contents:
         drill = script.message.drill
         if claimed.channel == "mqtt":
             return self._templates.speech(script.facts, purpose, drill=drill)
-        if claimed.channel == "web":
+        if claimed.channel in _WORDLESS:
             return (Text(lang="", text=script.message.headline),)
         text = self._templates.text(
             claimed.channel, claimed.lang, message=script.facts, kind=purpose, drill=drill, repeated=claimed.repeated

@@ -7,6 +7,14 @@ from jinja2.environment import TemplateModule
 
 from warnd.render.words import Words
 
+_NOTE = {
+    "warning_title": (),
+    "warning": ("area", "action", "description"),
+    "cancel_title": (),
+    "cancel": ("area", "description"),
+    "area_title": (),
+    "area": ("area",),
+}
 PIECES: dict[str, dict[str, tuple[str, ...]]] = {
     "sms": {
         "head": ("place", "lead"),
@@ -14,6 +22,8 @@ PIECES: dict[str, dict[str, tuple[str, ...]]] = {
         "cancel": ("place", "description"),
         "area": ("place",),
     },
+    "push": _NOTE,
+    "apprise": _NOTE,
     "mqtt": {
         "warning": ("area", "action", "description"),
         "cancel": ("area", "description"),

@@ -11,6 +11,8 @@ from warnd.render import elements, trial
 from warnd.render.aloud import aloud
 from warnd.render.facts import MessageFacts
 from warnd.render.marks import marks, with_tail
+from warnd.render.note import LIMITS as NOTES
+from warnd.render.note import note
 from warnd.render.pieces import Pieces
 from warnd.render.short import short
 from warnd.render.words import Purpose, words
@@ -72,9 +74,13 @@ class Templates:
             KeyError: `channel` carries no written texts.
             ValueError: The time of issue is unknown, or a warning does not say when it ends.
         """
-        fit = {"sms": short}[channel]
         w = words(message, purpose=kind, lang=self._spoken(message, lang), timezone=self._timezone, drill=drill)
         ours = marks(w.lang)
+        if channel in NOTES:
+            before = ours.before(signature="", drill=drill, repeated=repeated)
+            title, text = note(self._pieces, channel, w, purpose=kind, before=before, marks=ours)
+            return Text(lang=w.lang, subject=title, text=text)
+        fit = {"sms": short}[channel]
         before = ours.before(signature=self._signature, drill=drill, repeated=repeated)
         text = fit(self._pieces, w, purpose=kind, before=before, marks=ours)
         made = Text(lang=w.lang, text=text, segments=segments(text))
