@@ -1,0 +1,99 @@
+"""Sends one request to the gateway and says how it went: an answer, certainly not sent, or nobody knows. Every wait is bounded."""
+
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from yarl import URL
+
+from channels.sms.http_gateway.compose import Request
+from channels.sms.http_gateway.verdict import Answer
+
+ANSWER_MAX = 4 << 20
+_RETRY_AFTER_MAX_S = 3600.0
+
+
+class NotSentError(Exception):
+    """The request certainly did not reach the gateway; the message says why."""
+
+
+class DoubtError(Exception):
+    """The request may have reached the gateway; the message says why nobody knows."""
+
+
+def tls(ca_file: str | None) -> ssl.SSLContext:
+    """Return a context that trusts the authority in `ca_file`, or the system's.
+
+    Raises:
+        OSError: The file cannot be read or holds no certificate (`ssl.SSLError`).
+    """
+    return ssl.create_default_context(cafile=ca_file)
+
+
+class Wire:
+    """The connections to one gateway."""
+
+    def __init__(self, *, timeout_s: float, context: ssl.SSLContext, reuse: bool, now: Callable[[], datetime]) -> None:
+        self._timeout_s = timeout_s
+        self._now = now
+        # The library repeats a GET or PUT by itself when a kept connection has died: a warning would go out twice. So those that
+        # send texts by such a method get no kept connections. The number of connections is bounded by the callers.
+        connector = aiohttp.TCPConnector(limit=0, ssl=context, force_close=not reuse)
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def ask(self, request: Request) -> Answer:
+        """Send a request and read the answer whole. Redirections are not followed: they would carry our secrets elsewhere.
+
+        Raises:
+            NotSentError: See there.
+            DoubtError: See there.
+        """
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+            ) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > ANSWER_MAX:
+                        raise DoubtError("its answer does not end")
+                return Answer(response.status, bytes(body), self._wait_s(response.headers.get("Retry-After")))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise NotSentError(_cause(error)) from error
+        except TimeoutError as error:
+            raise DoubtError(f"no answer within {self._timeout_s:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise DoubtError(f"the connection broke ({_cause(error)})") from error
+
+    def _wait_s(self, told: str | None) -> float | None:
+        """Return a Retry-After (RFC 9110 §10.2.3) in seconds, or None."""
+        if not told:
+            return None
+        if told.strip().isascii() and told.strip().isdigit():
+            return min(float(told[:9]), _RETRY_AFTER_MAX_S)
+        try:
+            moment = parsedate_to_datetime(told)
+        except ValueError:
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(max(0.0, (aware - self._now()).total_seconds()), _RETRY_AFTER_MAX_S)
+
+
+def _cause(error: BaseException) -> str:
+    """Return what went wrong without the address that was asked, in which secrets may stand."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.os_error.strerror or error.os_error}"
+    return "the address cannot be used" if isinstance(error, aiohttp.InvalidURL) else type(error).__name__
