@@ -21,8 +21,9 @@ help:
 demo: $(INSTALLED)
 	@$(BIN)/warnd demo $(if $(ONCE),--once)
 
+# Three at once, because most tests wait for a real server; a file stays whole, because its tests share one.
 test: servers check
-	$(BIN)/pytest -q -m "not bench"
+	$(BIN)/pytest -q -m "not bench" -n 3 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
