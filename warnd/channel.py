@@ -18,6 +18,9 @@ from warnd.model.level import Level
 
 Kind = Literal["warning", "cancel", "notice"]
 
+ANSWER_LINK = "https://answer.invalid/"
+"""Stands in a text where each reader's own `Outgoing.answer_url` belongs, so that bodies can be built once for all (RFC 2606: it leads nowhere)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Audio:
@@ -101,7 +104,8 @@ class Outgoing:
         regions: For loudspeakers: the region codes (as stored) that shall play; None = everybody who reads the topic.
         repeated: An earlier try may have arrived; the texts already say so.
         answer_url: Where this one recipient says "I have read it"; None where no answer is asked for or the channel carries no links.
-            The texts do not contain it: a channel puts it where its medium has links, so that bodies can be built once for all.
+            The texts do not contain it: a channel puts it where its medium has links, so that bodies can be built once for all;
+            texts for mail have `ANSWER_LINK` in its place.
         start_by: On the clock's monotonic scale: no network call for this try begins later than this. A try that cannot start in time
             is answered `NOT_STARTED`.
     """

@@ -5,7 +5,7 @@ from warnd.settings.load import find, load
 from warnd.settings.plans import load_plans
 from warnd.settings.problem import Problem, SettingsError
 from warnd.settings.sections.apprise import Apprise
-from warnd.settings.sections.email import Email
+from warnd.settings.sections.email import Email, Imap
 from warnd.settings.sections.mqtt import Mqtt, MqttDrill, MqttLink
 from warnd.settings.sections.push import Push
 from warnd.settings.sections.sms import Sms, Spool, Twilio
@@ -20,6 +20,7 @@ __all__ = [
     "Apprise",
     "Email",
     "Http",
+    "Imap",
     "Intake",
     "Log",
     "Mqtt",
