@@ -208,6 +208,12 @@ def test_a_senders_own_levels_replace_those_of_everybody(folder: Path) -> None:
     assert intake.level_of("a@b", "Minor") is None
 
 
+TWILIO = """[sms]
+provider = "twilio"
+twilio.account_sid = "{sid}"
+twilio.auth_token_file = "password"
+twilio.from = "{sender}"
+"""
 MISTAKES = {
     "colour = 1": "warnd.toml:1: colour: There is no such key. Take it out; known here: apprise, authority_file, email, http,",
     "[nodes]": 'warnd.toml:1: nodes: There is no such key. Did you mean "node"?',
@@ -227,6 +233,14 @@ MISTAKES = {
     '[intake.sender_names]\n"a@b" = ""': 'warnd.toml:2: intake.sender_names."a@b": Found ""; it should not be empty.',
     '[sms]\nprovider = "spool"': "warnd.toml:1: sms.spool: It is missing. Write a table [sms.spool] with dir.",
     '[sms]\nprovider = "pigeon"\nspool.dir = "s"': "warnd.toml:2: sms.provider: Found \"pigeon\"; it should be 'spool', 'twilio',",
+    '[sms]\nprovider = "twilio"': "warnd.toml:1: sms.twilio: It is missing. Write a table [sms.twilio] with account_sid,",
+    '[sms]\nfallback = "spool"\nspool.dir = "s"': 'warnd.toml:2: sms.fallback: "spool" is the provider already.',
+    '[sms]\nfallback = "smpp"\nspool.dir = "s"': "warnd.toml:1: sms.smpp: It is missing. Write a table [sms.smpp] with",
+    TWILIO.format(sid="AC" + "0" * 31, sender="+15005550006"): "warnd.toml:3: sms.twilio.account_sid: \"AC000,
+    TWILIO.format(sid="AC" + "0" * 32, sender="【清河】"): 'warnd.toml:5: sms.twilio.from: "【清河】" can be no sender at Twilio.',
+    TWILIO.format(
+        sid="AC" + "0" * 32, sender="+15005550006"
+    ): "warnd.toml: sms.twilio needs http.public_url: Twilio brings",
     '[sms]\nsignature = "【county】"\nspool.dir = "s"': 'warnd.toml:2: sms.signature: "【county】" has brackets.',
     '[sms]\nspool.dir = "s"\nrate_per_s = true': "warnd.toml:3: sms.rate_per_s: Found true; it should be a number.",
     '[sms]\nspool.dir = "s"\nrate_per_s = 0': "warnd.toml:3: sms.rate_per_s: Found 0; it should be greater than 0.",

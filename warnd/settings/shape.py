@@ -6,10 +6,10 @@ Where a section is None, its channel is off. Paths are joined and secrets read b
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from warnd.model.level import Level
@@ -158,6 +158,16 @@ class Settings(BaseSettings):
         default=shipped("config") / "authority.toml", description="a file that says who may change whose"
     )
     templates_dir: ExistingFolder = Field(default=shipped("templates"), description="a folder of templates")
+
+    @model_validator(mode="after")
+    def _reached_by_twilio(self) -> Self:
+        """Twilio brings answers and reports by calling back, so without an address for it nobody could ever confirm."""
+        if self.sms and "twilio" in {self.sms.provider, self.sms.fallback} and self.http.public_url is None:
+            raise UnfitError(
+                "sms.twilio needs http.public_url: Twilio brings answers and delivery reports to that address.",
+                'Write public_url = "https://…" under [http], as it is seen from the Internet.',
+            )
+        return self
 
     def __init__(self, *, document: Document, env: Mapping[str, str], folder: Path) -> None:
         """Read the settings from a file and, over it, an environment.

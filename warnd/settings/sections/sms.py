@@ -1,5 +1,6 @@
 """`[sms]`: text messages and the gateways that carry them."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -11,7 +12,8 @@ from warnd.settings.sections.sms_http import SmsHttp
 from warnd.settings.sections.sms_smpp import SmsSmpp
 
 SmsProvider = Literal["spool", "twilio", "http", "smpp"]
-_SENDER = r"^(MG[0-9a-fA-F]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11})$"
+_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_SENDER = re.compile(r"MG[0-9a-fA-F]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
 _SENDERS = (
     'a number like "+15005550006", a short code, a name of up to 11 letters and digits, or the SID of a Messaging Service, '
     "MG and 32 hexadecimal digits"
@@ -28,16 +30,30 @@ class Spool(Table):
 class Twilio(Table):
     """An account at Twilio."""
 
-    account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = Field(
+    account_sid: Name = Field(
         description="the account's SID: AC and 32 hexadecimal digits, from the first page of the console"
     )
     auth_token: Annotated[SecretStr, SecretText] = Field(
         alias="auth_token_file", description="a file whose one line is the account's auth token"
     )
-    sender: Annotated[str, Field(pattern=_SENDER)] = Field(alias="from", description=_SENDERS)
+    sender: Name = Field(alias="from", description=_SENDERS)
     base_url: WebAddress = Field(default="https://api.twilio.com", description="the address of Twilio's API")
     timeout_s: Rate = Field(default=10, le=300, description="seconds in which Twilio must answer, up to 300")
     connections: Count = Field(default=50, description="how many connections to Twilio may be open at once, 1 to 10000")
+
+    @field_validator("account_sid")
+    @classmethod
+    def _whole_sid(cls, sid: str) -> str:
+        if not _ACCOUNT.fullmatch(sid):
+            raise UnfitError(f'"{sid}" is no account\'s SID.', "Write AC and 32 hexadecimal digits.")
+        return sid
+
+    @field_validator("sender")
+    @classmethod
+    def _known_kind(cls, sender: str) -> str:
+        if not _SENDER.fullmatch(sender):
+            raise UnfitError(f'"{sender}" can be no sender at Twilio.', f"Write {_SENDERS}.")
+        return sender
 
 
 class Sms(Table):

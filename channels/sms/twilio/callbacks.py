@@ -1,0 +1,167 @@
+"""What Twilio calls back: the states of messages and the answers of phones. Nothing is confirmed before it is committed."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from channels.sms.gateway import NAME
+from channels.sms.twilio import statuses
+from channels.sms.twilio.form import Form, Seal
+from channels.sms.twilio.recall import Recall
+from warnd.channel import Receipt, ReceiptSink, Reply, Report
+from warnd.clock import Clock
+from warnd.model.evidence import Evidence
+
+STATUS_PATH = "/receipts/twilio/status"
+INBOUND_PATH = "/receipts/twilio/inbound"
+_AGAIN_S = "5"
+_REPLIES_KEPT = 10_000
+_STALE = timedelta(minutes=15)  # Twilio posts an answer at once, and once; what comes later was kept by somebody.
+_ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+_LATER = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": _AGAIN_S})
+_DONE = Response(status_code=HTTPStatus.NO_CONTENT)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An answer as Twilio itself keeps it."""
+
+    address: str
+    text: str
+    at: datetime
+
+
+Fetch = Callable[[str], Awaitable[Posted | None]]
+"""Returns the message with this SID as Twilio keeps it; None when it cannot be asked. Raises `LookupError` when there is none."""
+
+
+class Callbacks:
+    """The two endpoints.
+
+    Attributes:
+        sink: Where receipts go; None while the gateway is not running.
+    """
+
+    def __init__(self, seal: Seal, recall: Recall, *, fetch: Fetch, clock: Clock) -> None:
+        self.sink: ReceiptSink | None = None
+        self._seal = seal
+        self._recall = recall
+        self._fetch = fetch
+        self._clock = clock
+        self._replies: OrderedDict[str, None] = OrderedDict()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the endpoints of DESIGN §10."""
+        return (
+            Route(STATUS_PATH, self._told(self._status, STATUS_PATH), methods=["POST"]),
+            Route(INBOUND_PATH, self._told(self._inbound, INBOUND_PATH), methods=["POST"]),
+        )
+
+    def _told(
+        self, take: Callable[[Request, Form], Awaitable[Response]], path: str
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                form = await self._seal.form(request, path=path)
+                return await take(request, form)
+            except HTTPException as refusal:
+                if refusal.status_code == HTTPStatus.FORBIDDEN:
+                    log.warning("twilio_callback_refused", path=path, cause=refusal.detail)
+                return PlainTextResponse(f"{refusal.detail}\n", refusal.status_code, refusal.headers)
+
+        return endpoint
+
+    async def _status(self, request: Request, form: Form) -> Response:
+        attempt = request.query_params.get("attempt", "")
+        if not _ATTEMPT.fullmatch(attempt):
+            raise HTTPException(400, "The address has no attempt.")
+        sid, status = _sid(form), form.get("MessageStatus") or form.get("SmsStatus") or ""
+        if not status:
+            raise HTTPException(400, "MessageStatus is missing.")
+        sent = self._recall.get(attempt)
+        if sent is not None and sent.sid not in {None, sid}:
+            raise HTTPException(403, "The message is not the one of this attempt.")
+        parts_failed = sent is not None and sent.failed and sent.segments > 1
+        word = statuses.read(status, _error_code(form), failed_before=parts_failed)
+        if word is None:
+            log.warning("twilio_status_unknown", attempt=attempt, status=status[:40])
+            return _DONE
+        if sent is not None and word.evidence is Evidence.ACCEPTED and sent.fate in {"accepted", "over"}:
+            return _DONE  # The answer to our call said the same, and it is committed.
+        raw = {name: form[name][:100] for name in ("MessageSid", "MessageStatus", "ErrorCode") if name in form}
+        report = Report(
+            NAME, attempt, word.evidence, failed=word.failed, reason=word.reason, raw=urlencode(raw, errors="replace")
+        )
+        if not await self._committed(report):
+            return _LATER
+        if sent is not None:
+            self._recall.name(sent, sid)
+            sent.failed = sent.failed or word.failed
+            sent.fate = "over" if word.final else "accepted"
+        return _DONE
+
+    async def _inbound(self, _request: Request, form: Form) -> Response:
+        sid, now = _sid(form), self._clock.now()
+        if sid in self._replies:
+            return _DONE
+        posted = await self._checked(sid, form, now=now)
+        if not posted.address:
+            raise HTTPException(400, "From is missing.")
+        if now - posted.at > _STALE:
+            raise HTTPException(403, "The answer is older than Twilio ever posts one: it was posted before.")
+        raw = f"MessageSid={sid} {posted.text}"
+        if not await self._committed(Reply(NAME, posted.address, posted.text, at=posted.at, raw=raw)):
+            return _LATER
+        self._replies[sid] = None
+        if len(self._replies) > _REPLIES_KEPT:
+            self._replies.popitem(last=False)
+        return _DONE
+
+    async def _checked(self, sid: str, form: Form, *, now: datetime) -> Posted:
+        """Ask Twilio for the answer: a signed form can be posted again years later, the message itself tells its time.
+
+        An answer is worth more than the doubt: when Twilio cannot be asked, the form counts as it came.
+        """
+        try:
+            kept = await self._fetch(sid)
+        except LookupError:
+            raise HTTPException(403, "Twilio has no such message.") from None
+        if kept is not None:
+            return kept
+        text = form.get("Body") or form.get("OptOutType") or ""
+        return Posted(form.get("From", ""), text, at=now)
+
+    async def _committed(self, receipt: Receipt) -> bool:
+        if self.sink is None:
+            return False
+        try:
+            await self.sink(receipt)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the ledger from committing, Twilio shall post it again
+            log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
+            return False
+        return True
+
+
+def _sid(form: Form) -> str:
+    sid = form.get("MessageSid") or form.get("SmsSid") or ""
+    if not _SID.fullmatch(sid):
+        raise HTTPException(400, "MessageSid is no message's SID.")
+    return sid
+
+
+def _error_code(form: Form) -> int | None:
+    told = form.get("ErrorCode", "")
+    return int(told[:9]) or None if told.isascii() and told.isdigit() else None

@@ -1,0 +1,213 @@
+"""The line to Twilio's API: its own library, over an HTTP class of ours.
+
+The library's own class ignores its time-out, keeps no `Retry-After`, and reads answers of any size. Knows nothing of attempts and outcomes.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+from twilio.rest.api.v2010 import V2010
+
+from warnd.clock import Clock
+
+_ANSWER_MAX = 1_000_000  # Bytes; fifty messages of a list are about 60 KB.
+_RETRY_AFTER_MAX_S = 3600.0
+_KEEPALIVE_S = 10.0  # Shorter than any server's, so that a try seldom begins on a connection that is just being closed.
+_SILENT = logging.getLogger("warnd.twilio.library")
+
+
+class LinkError(Exception):
+    """A call that brought no usable answer; the text says why."""
+
+
+class NotTakenError(LinkError):
+    """Nothing reached Twilio: no name, no connection, no TLS."""
+
+
+class DoubtfulError(LinkError):
+    """The request was under way; what became of it is not known."""
+
+
+class RefusedError(LinkError):
+    """Twilio answered, and the answer is no.
+
+    Attributes:
+        status: Of HTTP.
+        code: Twilio's own, None where the body has none.
+        retry_after_s: What it asked for, 0 to 3600.
+    """
+
+    def __init__(self, status: int, code: int | None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"HTTP {status}, code {code}")
+        self.status, self.code, self.retry_after_s = status, code, retry_after_s
+
+
+class Link:
+    """Twilio's API for one account.
+
+    Args:
+        timeout_s: For a whole call; half of it for the connection alone, so that a call that ran out of it is known to have been under way.
+        connections: Open at once.
+    """
+
+    def __init__(
+        self, *, account_sid: str, auth_token: str, base_url: str, timeout_s: float, connections: int, clock: Clock
+    ) -> None:
+        self.account_sid = account_sid
+        self._auth_token = auth_token
+        self._base_url = base_url
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
+        self._connections = connections
+        self._clock = clock
+        self._client: Client | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold the connections; when it is open already, share them."""
+        if self._client is not None:
+            yield
+            return
+        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            http = _Http(session, aiohttp.encode_basic_auth(self.account_sid, self._auth_token), self._clock)
+            # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
+            client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
+            client.api.base_url = self._base_url
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = None
+
+    @property
+    def api(self) -> V2010:
+        """The library's view of the API; only while open. Its calls raise `LinkError` through `call`."""
+        assert self._client is not None, "the link is not open"
+        return self._client.api.v2010
+
+
+@asynccontextmanager
+async def heeded() -> AsyncIterator[None]:
+    """Turn whatever goes wrong in a call of the library into a `LinkError`.
+
+    Raises:
+        LinkError: With what is known about the request's fate.
+    """
+    try:
+        yield
+    except LinkError:
+        raise
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        raise NotTakenError(f"no connection: {error}") from error
+    except TimeoutError as error:
+        raise DoubtfulError("no answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise DoubtfulError(f"connection lost: {type(error).__name__}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # The library trusts what it parses.
+        raise DoubtfulError("the answer is no message") from error
+
+
+class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
+    """What the library sends through: see the module."""
+
+    def __init__(self, session: aiohttp.ClientSession, authorization: str, clock: Clock) -> None:
+        super().__init__(_SILENT, True, None)
+        self._session = session
+        self._authorization = authorization
+        self._clock = clock
+
+    async def request(  # noqa: PLR0917 - the library's signature
+        self,
+        method: str,
+        url: str,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        auth: Any = None,
+        timeout: Any = None,  # noqa: ASYNC109 - the library's signature
+        allow_redirects: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+    ) -> Response:
+        """Send one request.
+
+        Raises:
+            RefusedError: The status is not 2xx.
+            DoubtfulError: The answer is too large or no text.
+            aiohttp.ClientError, TimeoutError: There was no whole answer.
+        """
+        del (
+            auth,
+            timeout,
+            allow_redirects,
+        )  # The session's; Twilio never redirects, and a redirected text would be a leak.
+        headers = {**(headers or {}), "Authorization": self._authorization}
+        body = urlencode(data, doseq=True, errors="replace").encode() if data else None
+        async with self._session.request(
+            method, url, params=params or None, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            text = await _text(response)
+            if not response.ok or response.status >= 300:  # noqa: PLR2004 - beyond 2xx
+                raise RefusedError(response.status, _code(text), retry_after_s=self._retry_after_s(response))
+            return Response(response.status, text, response.headers)
+
+    def _retry_after_s(self, response: aiohttp.ClientResponse) -> float | None:
+        """Read seconds or a date (RFC 9110 §10.2.3)."""
+        told = response.headers.get("Retry-After", "").strip()
+        if told.isascii() and told.isdigit():
+            return min(float(told[:9]), _RETRY_AFTER_MAX_S)
+        try:
+            at = parsedate_to_datetime(told)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max((at - self._clock.now()).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _ANSWER_MAX:
+            raise DoubtfulError("the answer is too large")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise DoubtfulError("the answer is no text") from error
+
+
+def _code(text: str) -> int | None:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    code = document.get("code") if isinstance(document, dict) else None
+    return code if type(code) is int else None
+
+
+async def within(seconds: float, call: Any) -> Any:
+    """Await one of the library's calls, for at most `seconds`.
+
+    Raises:
+        LinkError: See `heeded`.
+    """
+    async with heeded(), asyncio.timeout(seconds):
+        return await call
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return a time of the library as aware UTC."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,140 @@
+"""Asks Twilio what became of tries: those whose answer was lost, and those of which no callback came. Never sends anything."""
+
+import asyncio
+
+import structlog
+
+from channels.sms.gateway import NAME
+from channels.sms.twilio import statuses
+from channels.sms.twilio.link import Link, LinkError, RefusedError, within
+from channels.sms.twilio.recall import Candidate, Recall, Sent, candidate
+from warnd.channel import Accepted, Failed, Outcome, ReceiptSink, Report, Unknown
+from warnd.clock import Clock
+from warnd.model.evidence import Evidence
+
+_TICK_S = 1.0
+_AT_ONCE = 10
+_LISTED = 50  # The newest messages to one number; nobody is texted so often within the minutes that count.
+_DOUBT_S = (5.0, 20.0, 60.0)
+"""When a lost answer is asked about, in seconds after it was given up."""
+_SETTLED_S = 15.0
+"""After which a message that Twilio does not list was never made: far longer than it takes to make one."""
+_SILENCE_S = (120.0, 600.0, 3600.0)
+"""When a message without a final state is asked about, in seconds after it was accepted: callbacks can be lost (DOMAIN §5)."""
+_ABSENT = "not at Twilio when asked again"
+
+log = structlog.get_logger(__name__)
+
+
+class Lookup:
+    """The looks, planned and at once."""
+
+    def __init__(self, link: Link, recall: Recall, *, clock: Clock, timeout_s: float) -> None:
+        self._link = link
+        self._recall = recall
+        self._clock = clock
+        self._timeout_s = timeout_s
+
+    def doubted(self, sent: Sent) -> None:
+        """Ask about a try whose answer was lost."""
+        sent.fate, sent.doubted_at = "doubtful", self._clock.monotonic()
+        self._plan(sent, _DOUBT_S)
+
+    def accepted(self, sent: Sent) -> None:
+        """Ask about a message if it stays without a final state."""
+        sent.looks = 0
+        self._plan(sent, _SILENCE_S)
+
+    async def find(self, attempt: str) -> Outcome:
+        """See `warnd.channel.Finder`; asks Twilio only where that can bring more."""
+        sent = self._recall.get(attempt)
+        if sent is None:
+            return Unknown("warnd has restarted since, and Twilio keeps no id of ours")
+        if sent.sid is not None:
+            return Accepted(sent.sid)
+        if sent.fate != "doubtful":
+            return Failed("Twilio did not take it") if sent.fate == "over" else Unknown("its call is still open")
+        try:
+            found = await self._listed(sent)
+        except LinkError as error:
+            return Unknown(f"Twilio cannot be asked: {error}")
+        if found is not None:
+            self._take(sent, found)
+            return Accepted(found.sid)
+        return Failed(_ABSENT) if self._settled(sent) else Unknown("not at Twilio yet")
+
+    async def run(self, sink: ReceiptSink) -> None:
+        """Look at what is due, until cancelled."""
+        while True:
+            due = self._recall.due(self._clock.monotonic(), limit=_AT_ONCE)
+            async with asyncio.TaskGroup() as looks:
+                for sent in due:
+                    looks.create_task(self._look(sent, sink))
+            if len(due) < _AT_ONCE:
+                await self._clock.sleep(_TICK_S)
+
+    async def _look(self, sent: Sent, sink: ReceiptSink) -> None:
+        times = _DOUBT_S if sent.fate == "doubtful" else _SILENCE_S
+        sent.looks += 1
+        try:
+            done = await (self._resolve(sent, sink) if sent.fate == "doubtful" else self._ask_state(sent, sink))
+        except LinkError as error:
+            log.info("twilio_look_failed", attempt=sent.attempt, cause=str(error))
+            done = False
+        except Exception as error:  # noqa: BLE001 - the ledger could not commit; the next look brings it again
+            log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
+            done = False
+        if not done:
+            self._plan(sent, times)
+
+    async def _resolve(self, sent: Sent, sink: ReceiptSink) -> bool:
+        """Return whether it is known now what became of a try whose answer was lost."""
+        found = await self._listed(sent)
+        if found is not None:
+            await self._report(sent, found, sink, least=Evidence.ACCEPTED)
+            self._take(sent, found)
+            return True
+        if not self._settled(sent):
+            return False
+        await sink(Report(NAME, sent.attempt, Evidence.NONE, failed=True, reason=_ABSENT))
+        sent.fate = "over"
+        return True
+
+    async def _ask_state(self, sent: Sent, sink: ReceiptSink) -> bool:
+        """Return whether the message's final state is known now."""
+        try:
+            message = await within(self._timeout_s, self._link.api.messages(sent.sid).fetch_async())
+        except RefusedError as error:
+            log.info("twilio_message_gone", attempt=sent.attempt, cause=str(error))
+            return True
+        return await self._report(sent, candidate(message), sink, least=Evidence.DELIVERED)
+
+    async def _report(self, sent: Sent, found: Candidate, sink: ReceiptSink, *, least: Evidence) -> bool:
+        """Bring what a message's state proves, if it is a refusal or at least so much; return whether it was."""
+        word = statuses.read(found.status, found.error_code, failed_before=sent.failed and sent.segments > 1)
+        if word is None or not (word.failed or word.evidence >= least):
+            return False
+        raw = f"looked up: {found.status} {found.error_code or ''}".strip()
+        await sink(Report(NAME, sent.attempt, word.evidence, failed=word.failed, reason=word.reason, raw=raw))
+        sent.failed = sent.failed or word.failed
+        if word.final:
+            sent.fate = "over"
+        return True
+
+    async def _listed(self, sent: Sent) -> Candidate | None:
+        messages = await within(self._timeout_s, self._link.api.messages.list_async(to=sent.to, limit=_LISTED))
+        return self._recall.match(sent, [candidate(message) for message in messages])
+
+    def _take(self, sent: Sent, found: Candidate) -> None:
+        self._recall.name(sent, found.sid)
+        if sent.fate != "over":
+            sent.fate = "accepted"
+            self.accepted(sent)
+
+    def _settled(self, sent: Sent) -> bool:
+        return self._clock.monotonic() - sent.doubted_at >= _SETTLED_S
+
+    def _plan(self, sent: Sent, times: tuple[float, ...]) -> None:
+        if sent.looks < len(times):
+            before = times[sent.looks - 1] if sent.looks else 0.0
+            self._recall.plan(sent, self._clock.monotonic() + times[sent.looks] - before)
