@@ -236,8 +236,10 @@ MISTAKES = {
     '[sms]\nprovider = "twilio"': "warnd.toml:1: sms.twilio: It is missing. Write a table [sms.twilio] with account_sid,",
     '[sms]\nfallback = "spool"\nspool.dir = "s"': 'warnd.toml:2: sms.fallback: "spool" is the provider already.',
     '[sms]\nfallback = "smpp"\nspool.dir = "s"': "warnd.toml:1: sms.smpp: It is missing. Write a table [sms.smpp] with",
-    TWILIO.format(sid="AC" + "0" * 31, sender="+15005550006"): "warnd.toml:3: sms.twilio.account_sid: \"AC000,
-    TWILIO.format(sid="AC" + "0" * 32, sender="【清河】"): 'warnd.toml:5: sms.twilio.from: "【清河】" can be no sender at Twilio.',
+    TWILIO.format(sid="AC" + "0" * 31, sender="+15005550006"): 'warnd.toml:3: sms.twilio.account_sid: "AC0000',
+    TWILIO.format(
+        sid="AC" + "0" * 32, sender="【清河】"
+    ): 'warnd.toml:5: sms.twilio.from: "【清河】" can be no sender at Twilio.',
     TWILIO.format(
         sid="AC" + "0" * 32, sender="+15005550006"
     ): "warnd.toml: sms.twilio needs http.public_url: Twilio brings",
