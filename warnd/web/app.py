@@ -15,14 +15,22 @@ from warnd.clock import Clock
 from warnd.ledger.store import Ledger
 from warnd.resources import shipped
 from warnd.web import connections, terminals, warnings
+from warnd.web.answering import Answering, Links
+from warnd.web.audio import Recordings
 from warnd.web.body import BodyLimit
+from warnd.web.cached import Endpoint, open_to_all
 from warnd.web.desk import Desk
+from warnd.web.display import Boards
 from warnd.web.docs import OPENAPI, Docs
 from warnd.web.doors import Doors, Node
+from warnd.web.feeds import Feeds
 from warnd.web.headers import SecurityHeaders
 from warnd.web.health import Metrics, healthz, readyz
+from warnd.web.news import News, sign_of_life
 from warnd.web.pages import Pages
+from warnd.web.places import Places
 from warnd.web.problems import Errors, documented
+from warnd.web.sheets import Sheets
 from warnd.web.site import Site
 from warnd.web.sse import Streams
 
@@ -45,6 +53,7 @@ def create_app(
     registry: CollectorRegistry,
     channels: Sequence[Channel] = (),
     problems: Callable[[], Sequence[str]] = tuple,
+    links: Links | None = None,
     site: bool = True,
     sender_names: Mapping[str, str] | None = None,
     templates: Path | None = None,
@@ -61,11 +70,13 @@ def create_app(
         registry: Whose numbers `/metrics` gives.
         channels: Their callback endpoints are mounted, their problems shown by `/readyz`.
         problems: What keeps the daemon's other parts from working, each as "part: what is wrong and what to do".
+        links: What answer links are checked with; None = there are none.
         site: False = there is no public site; the API stays.
         sender_names: CAP sender -> its name for people, where a document gives none.
         templates: The folder with `web/` in it; None = the one that ships with warnd.
     """
     folder = (templates or shipped("templates")) / "web"
+    sheets = Sheets(folder, node=node, public_url=public_url)
     app = FastAPI(
         title="warnd",
         version=version("warnd"),
@@ -86,14 +97,13 @@ def create_app(
         problems=problems,
         public_url=public_url.rstrip("/"),
         api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
-        site_streams=Streams(most=min(SITE_STREAMS_MAX, connections.most() // 2), bell=bell, clock=clock),
+        site_streams=Streams(
+            most=min(SITE_STREAMS_MAX, connections.most() // 2), bell=bell, clock=clock, heartbeat=sign_of_life(clock)
+        ),
     )
-    pages = Pages(
-        folder,
-        site=Site(ledger=ledger, clock=clock, bell=bell),
-        languages=node.languages,
-        sender_names=sender_names or {},
-    )
+    shown = Site(ledger=ledger, clock=clock, bell=bell)
+    places = Places(ledger=ledger, clock=clock, jurisdiction=node.jurisdiction)
+    pages = Pages(site=shown, places=places, sheets=sheets, sender_names=sender_names or {})
     Errors(app, page=pages.error)
     app.include_router(warnings.router)
     app.include_router(terminals.router)
@@ -105,18 +115,33 @@ def create_app(
             Route("/readyz", readyz),
             Route("/metrics", Metrics(registry).show),
             Route("/static/{name}", pages.static),
-            *(_public(pages) if site else ()),
+            Recordings(ledger, clock).route(),
+            *(Answering(links, clock=clock, pages=pages, sheets=sheets).routes() if links is not None else ()),
+            *(_public(pages, site=shown, places=places, sheets=sheets) if site else ()),
             *(route for channel in channels for route in channel.routes()),
         ]
     )
     return app
 
 
-def _public(pages: Pages) -> list[Route]:
+def _public(pages: Pages, *, site: Site, places: Places, sheets: Sheets) -> list[Route]:
+    feeds = Feeds(site=site, places=places, sheets=sheets, pages=pages)
+    news = News(site=site, places=places, pages=pages)
+    boards = Boards(site=site, places=places, sheets=sheets, pages=pages)
     return [
         Route("/", pages.index),
         Route("/w/{id}", pages.warning),
-        Route("/feed/cap.atom", pages.feed),
-        Route("/feed/{id}.xml", pages.document),
-        Route("/events", pages.events),
+        Route("/p", pages.places),
+        _for_programs("/p/{code}.json", feeds.place_json),
+        Route("/p/{code}", pages.place),
+        Route("/display/{code}", boards.show),
+        _for_programs("/feed/cap.atom", feeds.atom),
+        _for_programs("/feed/warnings.json", feeds.json),
+        _for_programs("/feed/{code}.atom", feeds.place_atom),
+        _for_programs("/feed/{id}.xml", pages.document),
+        _for_programs("/events", news.events),
     ]
+
+
+def _for_programs(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, open_to_all(endpoint), methods=["GET", "OPTIONS"])

@@ -1,179 +1,158 @@
 """The public pages: plain HTML that needs no script, in the visitor's language, under 20 KB."""
 
-import hashlib
-import json
-import tomllib
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from warnd.ledger.views import Place
 from warnd.model import cap
+from warnd.web.cached import ONE_HOUR, Body, Shelf, answer
 from warnd.web.doors import Doors, doors_of
-from warnd.web.feed import ATOM_TYPE, CAP_TYPE, atom
-from warnd.web.language import choose
-from warnd.web.site import Shown, Site
-from warnd.web.sse import EventStream, event
-from warnd.web.wording import CARD, PAGE, PageWarning, Room, Words, page_warning
+from warnd.web.feed import CAP_TYPE
+from warnd.web.language import Choice
+from warnd.web.places import FOUND_MOST, Places
+from warnd.web.sheets import Sheets
+from warnd.web.site import Picture, Shown, Site
+from warnd.web.wording import CARD, PAGE, PageWarning, Room, page_warning, plain
 
-_STATIC = {
-    "site.css": "text/css; charset=utf-8",
-    "live.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
-_UP_TO_DATE = "public, max-age=1, must-revalidate"
-_ONE_HOUR = "public, max-age=3600"
+_HTML = "text/html; charset=utf-8"
 _CARDS = 8  # Warnings on the front page with what to do; the next ones by name, so that the page stays under 20 KB.
 _LINES = 24
+_CARDS_HERE = 4  # On a place's page, which also has the places below it.
+_LINES_HERE = 12
+_ENDED_HERE = 3
+_QUERY_MAX = 60
 
 
 class Pages:
-    """Renders the public site from `templates/web`, which is read once."""
+    """Renders the public site."""
 
-    def __init__(
-        self, folder: Path, *, site: Site, languages: tuple[str, ...], sender_names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, *, site: Site, places: Places, sheets: Sheets, sender_names: Mapping[str, str]) -> None:
         self._site = site
+        self._places = places
+        self._sheets = sheets
         self._sender_names = sender_names
-        self._words = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
-        # The node's languages first: a visitor whose language we do not have gets the one read here.
-        self._languages = [
-            *(lang for lang in languages if lang in self._words),
-            *(lang for lang in self._words if lang not in languages),
-        ]
-        self._static = {name: (folder / "static" / name).read_bytes() for name in _STATIC}
-        self._templates = Environment(
-            loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
-        )
+        self._shelf = Shelf()
 
     async def index(self, request: Request) -> Response:
         """Show what is in force."""
-        doors = doors_of(request)
         picture = await self._site.picture()
-        lang = choose(request, self._languages)
-        made = picture.changed_at.astimezone(doors.node.timezone).strftime(self._words[lang]["time_format"])
-        shown = [self._warning(each, lang, doors, room=CARD) for each in picture.warnings[: _CARDS + _LINES]]
-        return self._html(
-            request,
-            "index.html.j2",
-            lang,
-            picture.version,
-            cards=shown[:_CARDS],
-            lines=shown[_CARDS:],
-            left=len(picture.warnings) - len(shown),
-            made=made,
+        return self._made(request, "index.html.j2", picture, (_CARDS, _LINES))
+
+    async def place(self, request: Request) -> Response:
+        """Show what is in force at one place, and what lies above and below it."""
+        code, after = request.path_params["code"], request.query_params.get("after", "")
+        place = await self._places.find(code)
+        if place is None:
+            return await self._no_place(request)
+        if after:
+            place = await self._places.page(code, after=after) or place
+        picture = await self._places.local(await self._site.picture(), place)
+        return self._made(request, "place.html.j2", picture, (_CARDS_HERE, _LINES_HERE), place=place)
+
+    async def places(self, request: Request) -> Response:
+        """Find places by name, or show those with which to begin."""
+        query = plain(request.query_params.get("q"), _QUERY_MAX)
+        found = await self._places.named(query) if query else []
+        place = await self._places.outermost(after=request.query_params.get("after", ""))
+        body = self._page(
+            request, "places.html.j2", query=query, found=found[:FOUND_MOST], more=len(found) > FOUND_MOST, place=place
         )
+        return answer(request, Body(body, _HTML))
 
     async def warning(self, request: Request) -> Response:
         """Show one warning, in force or past."""
         found = await self._site.find(request.path_params["id"])
         if found is None:
             return await self.error(request, 404)
-        lang = choose(request, self._languages)
+        choice = self._sheets.choice(request)
         picture = await self._site.picture()
-        banner = f"banner_{found.warning.state}"
-        return self._html(
+        body = self._page(
             request,
             "warning.html.j2",
-            lang,
-            picture.version,
-            shown=self._warning(found, lang, doors_of(request)),
-            banner=self._words[lang].get(banner, ""),
+            version=picture.version,
+            others=found.alert.languages(),
+            shown=self.wording(found, choice, doors_of(request)),
+            banner=self._sheets.words(choice.words).get(f"banner_{found.warning.state}", ""),
             newer=found.warning.replaced_by,
             older=found.warning.replaces if found.warning.cancels else None,
         )
+        return answer(request, Body(body, _HTML))
 
     async def static(self, request: Request) -> Response:
         """Serve one of the files that the pages use."""
         name = request.path_params["name"]
-        if name not in self._static:
+        if name not in self._sheets.static:
             return await self.error(request, 404)
-        return _cached(request, self._static[name], _STATIC[name], cache=_ONE_HOUR)
-
-    async def error(self, request: Request, status: int) -> Response:
-        """Say that there is no such page, or that it cannot be shown."""
-        lang = choose(request, self._languages)
-        words = self._words[lang]
-        kind = "not_found" if status == HTTPStatus.NOT_FOUND else "error"
-        body = self._render("error.html.j2", request, lang, "", title=words[f"{kind}_title"], detail=words[kind])
-        return HTMLResponse(body, status, {"Cache-Control": "no-store"})
-
-    async def feed(self, request: Request) -> Response:
-        """Give the Atom feed, in the node's first language."""
-        doors = doors_of(request)
-        lang = self._languages[0]
-        picture = await self._site.picture()
-        pages = [(each, self._warning(each, lang, doors)) for each in (*picture.warnings, *picture.cancels)]
-        title = f"{self._words[lang]['site_title']} · {doors.node.name}"
-        body = atom(picture, pages, title=title, public_url=doors.public_url, lang=self._words[lang]["language"])
-        return _cached(request, body, f"{ATOM_TYPE}; charset=utf-8", cache=_UP_TO_DATE)
+        kind, content = self._sheets.static[name]
+        body = self._shelf.get(("static", name)) or self._shelf.put(("static", name), Body(content, kind))
+        return answer(request, body, cache=ONE_HOUR)
 
     async def document(self, request: Request) -> Response:
         """Give one warning as CAP 1.2, in force or past."""
         found = await self._site.find(request.path_params["id"])
         if found is None:
             return await self.error(request, 404)
-        return _cached(request, cap.write(found.alert), CAP_TYPE, cache=_UP_TO_DATE)
+        return answer(request, Body(cap.write(found.alert), CAP_TYPE, changed_at=found.warning.released_at))
 
-    async def events(self, request: Request) -> Response:
-        """Tell, live, that the site has changed."""
-        streams = doors_of(request).site_streams
-        if streams.full:
-            return await self.error(request, 503)
-        return EventStream(streams, _Watcher(self._site).look)
+    async def error(self, request: Request, status: int) -> Response:
+        """Say that there is no such page, or that it cannot be shown."""
+        words = self._sheets.words(self._sheets.choice(request).words)
+        kind = "not_found" if status == HTTPStatus.NOT_FOUND else "error"
+        body = self._page(request, "error.html.j2", title=words[f"{kind}_title"], detail=words[kind])
+        return HTMLResponse(body, status, {"Cache-Control": "no-store"})
 
-    def _warning(self, shown: Shown, lang: str, doors: Doors, *, room: Room = PAGE) -> PageWarning:
+    async def _no_place(self, request: Request) -> Response:
+        body = self._page(
+            request, "places.html.j2", query="", found=[], more=False, place=await self._places.outermost(), lost=True
+        )
+        return HTMLResponse(body, 404, {"Cache-Control": "no-store"})
+
+    def wording(self, shown: Shown, choice: Choice, doors: Doors, *, room: Room = PAGE) -> PageWarning:
+        """Return one warning as a page lays it out for this visitor."""
         return page_warning(
             shown,
-            words=self._words[lang],
-            prefer=(lang, *doors.node.languages),
+            words=self._sheets.words(choice.words),
+            prefer=choice.wanted,
             timezone=doors.node.timezone,
             sender_names=self._sender_names,
             room=room,
         )
 
-    def _html(self, request: Request, template: str, lang: str, version: str, **values: Any) -> Response:
-        body = self._render(template, request, lang, version, **values).encode()
-        return _cached(request, body, "text/html; charset=utf-8", cache=_UP_TO_DATE)
+    def _made(
+        self, request: Request, template: str, picture: Picture, room: tuple[int, int], *, place: Place | None = None
+    ) -> Response:
+        """Return a page of what is in force; it is made once a minute for all who read the same."""
+        doors, choice = doors_of(request), self._sheets.choice(request)
+        now = doors.clock.now().astimezone(doors.node.timezone).replace(second=0, microsecond=0)
+        key = (template, request.url.path, place, choice.key, picture.version, now)
+        body = self._shelf.get(key)
+        if body is None:
+            cards, lines = room
+            shown = [self.wording(each, choice, doors, room=CARD) for each in picture.warnings[: cards + lines]]
+            ended = picture.cancels[:_ENDED_HERE] if place is not None else ()
+            content = self._page(
+                request,
+                template,
+                version=picture.version,
+                others=_languages(picture),
+                cards=shown[:cards],
+                lines=shown[cards:],
+                left=len(picture.warnings) - len(shown),
+                ended=[self.wording(each, choice, doors, room=CARD) for each in ended],
+                as_of=self._sheets.local(now, choice.words),
+                place=place,
+            )
+            body = self._shelf.put(key, Body(content, _HTML))
+        return answer(request, body)
 
-    def _render(self, template: str, request: Request, lang: str, version: str, **values: Any) -> str:
-        words: Mapping[str, Words] = self._words
-        return self._templates.get_template(template).render(
-            w=words[lang],
-            lang=lang,
-            languages=[(code, words[code]["own_name"], words[code]["language"]) for code in self._languages],
-            node=doors_of(request).node.name,
-            version=version,
-            **values,
-        )
+    def _page(self, request: Request, template: str, **values: Any) -> bytes:
+        values = {"lost": False, **values}
+        return self._sheets.render(template, self._sheets.choice(request), path=request.url.path, **values)
 
 
-def _cached(request: Request, body: bytes, media_type: str, *, cache: str) -> Response:
-    """Return the body, or 304 if the visitor has it already."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept-Language"}
-    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if tag in known or known == ["*"]:
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
-
-
-class _Watcher:
-    """Remembers what one visitor's page shows."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._told = ""
-
-    async def look(self) -> bytes:
-        """Return the site's version if it has changed."""
-        picture = await self._site.settled()
-        if picture.version == self._told:
-            return b""
-        self._told = picture.version
-        in_force = [each.warning.id for each in picture.warnings]
-        return event("site", data=json.dumps({"version": picture.version, "warnings": in_force}))
+def _languages(picture: Picture) -> list[str]:
+    return list(dict.fromkeys(lang for each in picture.warnings for lang in each.alert.languages()))

@@ -5,8 +5,8 @@ However many people look, the ledger is asked a few times a second at most; and 
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,9 @@ from warnd.model.cap import Alert
 FRESH_S = 0.2  # A picture younger than this is not taken again, even if the bell rang.
 STALE_S = 1.0  # One older than this is: warnings run out without a ring.
 _ALERTS_KEPT = 1_000
+_CHANGES_KEPT = (
+    256  # What a stream that was cut off can still be told one by one; after that it gets the whole picture.
+)
 _FINDS_AT_ONCE = 2  # Visitors wait for each other before they keep the ledger from those who work with it.
 
 
@@ -37,18 +40,48 @@ class Picture:
     """What is in force, gravest first, and the Cancels of the last day.
 
     Attributes:
+        number: Counts the versions since the daemon started, from 1.
         version: Changes whenever any of it does.
         changed_at: When this version was first seen.
     """
 
+    number: int
     version: str
     changed_at: datetime
     warnings: tuple[Shown, ...]
     cancels: tuple[Shown, ...]
 
+    @property
+    def all(self) -> tuple[Shown, ...]:
+        """Warnings and Cancels together."""
+        return (*self.warnings, *self.cancels)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How one picture became the next.
+
+    Attributes:
+        number: Of the picture that came.
+        warnings: Ids of what was in force from then on.
+        new: What came: id, level's word (None for a Cancel), kind.
+        gone: What left the front page: id, and why: cancelled, superseded or expired.
+    """
+
+    number: int
+    version: str
+    at: datetime
+    warnings: tuple[str, ...]
+    new: tuple[tuple[str, str | None, str], ...]
+    gone: tuple[tuple[str, str], ...]
+
 
 class Site:
-    """Reads the ledger for the public."""
+    """Reads the ledger for the public.
+
+    Attributes:
+        run: Marks the numbers of this start's pictures; those of another start mean nothing here.
+    """
 
     def __init__(self, *, ledger: Ledger, clock: Clock, bell: Bell) -> None:
         self._ledger = ledger
@@ -60,6 +93,8 @@ class Site:
         self._rings = -1
         self._taken_at = 0.0
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
+        self._changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
+        self.run = f"{int(clock.now().timestamp()):x}"
 
     async def picture(self) -> Picture:
         """Return what is in force now; at most `STALE_S` old, and at most `FRESH_S` behind the bell."""
@@ -77,6 +112,13 @@ class Site:
         await self._clock.sleep(FRESH_S)
         return await self.picture()
 
+    def since(self, number: int) -> list[Change] | None:
+        """Return the changes after the picture with this number, oldest first; None = they are no longer all known."""
+        latest = self._picture.number if self._picture is not None else 0
+        if not latest - len(self._changes) <= number <= latest:
+            return None
+        return [each for each in self._changes if each.number > number]
+
     async def find(self, warning_id: str) -> Shown | None:
         """Return one public warning, in force or past; None if there is none of this id that the public may see."""
         async with self._finding:
@@ -87,16 +129,20 @@ class Site:
         self._rings, self._taken_at = self._bell.rings, self._clock.monotonic()
         now = self._clock.now()
         found = await self._ledger.read(views.public_warnings, now=now)
-        version = _version(found)
+        version = version_of(found)
         if before is not None and before.version == version:
             return before
         shown = [await self._with_alert(each) for each in found]
-        return Picture(
+        picture = Picture(
+            number=1 if before is None else before.number + 1,
             version=version,
             changed_at=now,
             warnings=tuple(each for each in shown if not each.warning.cancels),
             cancels=tuple(each for each in shown if each.warning.cancels),
         )
+        if before is not None:
+            self._changes.append(_change(before, picture))
+        return picture
 
     async def _with_alert(self, warning: PublicWarning) -> Shown:
         """Return the warning with its document read; documents never change, and a large one takes a while."""
@@ -109,8 +155,38 @@ class Site:
         return Shown(warning, alert)
 
 
-def _version(warnings: Sequence[PublicWarning]) -> str:
+def version_of(warnings: Iterable[PublicWarning]) -> str:
+    """Return the mark of a picture with these warnings."""
     digest = hashlib.sha256()
     for each in warnings:
         digest.update(f"{each.id} {each.state} {each.replaced_by}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _change(before: Picture, after: Picture) -> Change:
+    known = {each.warning.id for each in before.all}
+    stays = {each.warning.id for each in after.warnings}
+    return Change(
+        number=after.number,
+        version=after.version,
+        at=after.changed_at,
+        warnings=tuple(each.warning.id for each in after.warnings),
+        new=tuple(_brief(each.warning) for each in after.all if each.warning.id not in known),
+        gone=tuple(
+            (each.warning.id, _end_of(each.warning, after)) for each in before.warnings if each.warning.id not in stays
+        ),
+    )
+
+
+def _brief(warning: PublicWarning) -> tuple[str, str | None, str]:
+    level = None if warning.cancels or warning.level is None else warning.level.word
+    return warning.id, level, "cancel" if warning.cancels else "warning"
+
+
+def _end_of(warning: PublicWarning, after: Picture) -> str:
+    """Return why a warning is no longer in force; a Cancel wins over an Update of the same chain."""
+    if any(each.warning.chain_id == warning.chain_id for each in after.cancels):
+        return "cancelled"
+    if any(each.warning.chain_id == warning.chain_id for each in after.warnings):
+        return "superseded"
+    return "expired"

@@ -18,6 +18,8 @@ PAUSE_S = 0.25  # Between two looks, however often the bell rings meanwhile.
 SLOW_S = 10.0  # A client that has not taken one chunk by then is dropped; it comes back by itself.
 RETRY_MS = 3_000
 
+STILL_HERE = b": still here\n\n"
+
 Look = Callable[[], Awaitable[bytes]]
 """Returns what has changed since it was last called, as whole events; nothing if nothing has."""
 
@@ -31,12 +33,20 @@ class Streams:
     """
 
     def __init__(
-        self, *, most: int, bell: Bell, clock: Clock, heartbeat_s: float = HEARTBEAT_S, slow_s: float = SLOW_S
+        self,
+        *,
+        most: int,
+        bell: Bell,
+        clock: Clock,
+        heartbeat_s: float = HEARTBEAT_S,
+        slow_s: float = SLOW_S,
+        heartbeat: Callable[[], bytes] = lambda: STILL_HERE,
     ) -> None:
         self.closing = False
         self.count = 0
         self.slow_s = slow_s
         self._heartbeat_s = heartbeat_s
+        self._heartbeat = heartbeat
         self._most = most
         self._bell = bell
         self._clock = clock
@@ -52,7 +62,7 @@ class Streams:
         self._bell.ring()
 
     async def follow(self, look: Look) -> AsyncIterator[bytes]:
-        """Yield what `look` finds, at once and after every ring; a comment after each silent heartbeat."""
+        """Yield what `look` finds, at once and after every ring; a sign of life after each silent heartbeat."""
         yield b"retry: %d\n\n" % RETRY_MS
         while not self.closing:
             rings = self._bell.rings
@@ -61,7 +71,7 @@ class Streams:
                 yield found
                 await self._clock.sleep(PAUSE_S)
             elif not await self._bell.wait(self._heartbeat_s, since=rings):
-                yield b": still here\n\n"
+                yield self._heartbeat()
 
 
 class EventStream(Response):
@@ -106,7 +116,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def event(name: str, *, data: str, id_: int | None = None) -> bytes:
+def event(name: str, *, data: str, id_: int | str | None = None) -> bytes:
     """Return one event; `data` is JSON on one line."""
     number = "" if id_ is None else f"id: {id_}\n"
     return f"{number}event: {name}\ndata: {data}\n\n".encode()

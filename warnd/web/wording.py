@@ -18,6 +18,7 @@ Words = Mapping[str, str]
 _NOTHING = Info(category=(), event="", urgency="", severity="", certainty="")  # A Cancel need not say anything.
 _NAME_MAX = 200
 _EVENT_MAX = 60
+_COLOURED = ("zh", "en")  # Languages in which `warnd.render.hazard` names a colour.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,14 @@ def page_warning(
         title=_title(shown, info, lang, words),
         badge=words[_badge(shown)],
         level=level.word if level else None,
-        headline=_plain(info.headline, _NAME_MAX),
-        instruction=words[_cancel_advice(shown)] if warning.cancels else _plain(info.instruction, room.text),
-        description=_plain(info.description, room.text) or (_plain(alert.note, room.text) if warning.cancels else ""),
+        headline=plain(info.headline, _NAME_MAX),
+        instruction=words[_cancel_advice(shown)] if warning.cancels else plain(info.instruction, room.text),
+        description=plain(info.description, room.text) or (plain(alert.note, room.text) if warning.cancels else ""),
         areas=named,
         areas_left=len(areas) - len(named),
-        source=_plain(info.sender_name or sender_names.get(alert.sender, alert.sender), _NAME_MAX),
-        contact=_plain(info.contact, _NAME_MAX),
-        web=_address(info.web),
+        source=plain(info.sender_name or sender_names.get(alert.sender, alert.sender), _NAME_MAX),
+        contact=plain(info.contact, _NAME_MAX),
+        web=web_address(info.web),
         start="" if warning.cancels else local(info.onset or info.effective or warning.sent),
         end=local(None if warning.cancels else info.expires or warning.expires),
         issued=local(warning.sent),
@@ -117,12 +118,17 @@ def _info(alert: Alert, prefer: Sequence[str]) -> Info:
 
 
 def _title(shown: Shown, info: Info, lang: str, words: Words) -> str:
-    event = _plain(info.event, _NAME_MAX)
-    named = hazard(event, level=shown.warning.level, lang=lang, limit=_EVENT_MAX) if event else ""
+    event = plain(info.event, _NAME_MAX)
+    named = _named(event, shown.warning.level, lang) if event else ""
     if not shown.warning.cancels:
         return named
     badge = words[_badge(shown)]
     return words["cancel_of"].format(hazard=named, badge=badge) if named else badge
+
+
+def _named(event: str, level: Level | None, lang: str) -> str:
+    """Return the hazard with its level's colour where we have words for that; the badge beside it has them anyway."""
+    return hazard(event, level=level, lang=lang, limit=_EVENT_MAX) if lang in _COLOURED else event
 
 
 def _badge(shown: Shown) -> str:
@@ -139,7 +145,7 @@ def _cancel_advice(shown: Shown) -> str:
 def _areas(alert: Alert, info: Info) -> list[str]:
     """Return the names of all areas in the info's language: infos may repeat a language, each with areas of its own."""
     same = alert.infos_for(info.language) if info.language else (info,)
-    names = (_plain(area.description, _NAME_MAX) for each in same for area in each.areas)
+    names = (plain(area.description, _NAME_MAX) for each in same for area in each.areas)
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -149,7 +155,7 @@ def _fitting(names: Sequence[str], characters: int) -> Sequence[str]:
     return names[: max(1, sum(1 for length in lengths if length <= characters))]
 
 
-def _plain(value: str | None, limit: int) -> str:
+def plain(value: str | None, limit: int) -> str:
     """Return text from outside without what is not seen or reorders its surroundings; its lines stay."""
     if not value:
         return ""
@@ -158,7 +164,7 @@ def _plain(value: str | None, limit: int) -> str:
     return lines if len(lines) <= limit else f"{lines[: limit - 1]}…"
 
 
-def _address(value: str | None) -> str:
+def web_address(value: str | None) -> str:
     """Return a web address that may stand in a link, else nothing: javascript: and its like never."""
-    address = _plain(value, _NAME_MAX)
+    address = plain(value, _NAME_MAX)
     return address if address.startswith(("https://", "http://")) and "…" not in address else ""

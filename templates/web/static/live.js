@@ -1,7 +1,38 @@
-// Keeps a page that is open up to date. The page is whole without it: it only fetches the same page again when the site has changed.
+// Keeps a page that is open up to date, and says when it can no longer be. The page is whole without it: it only fetches the same page
+// again when the site has changed. Time is the site's; the visitor's clock is never read.
 "use strict";
 (() => {
   const TRY_AGAIN_MS = 15000;
+  const CUT_OFF_MS = 45000; // Three heartbeats of the stream.
+
+  const live = () => document.getElementById("live");
+  let heard = performance.now();
+  let last = "";
+
+  const hear = (time) => {
+    heard = performance.now();
+    last = time || last;
+    document.getElementById("cut").hidden = true;
+  };
+
+  const watch = () => {
+    const cut = document.getElementById("cut");
+    if (cut.hidden && performance.now() - heard > CUT_OFF_MS) {
+      const at = last && new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short", timeZone: live().dataset.zone }).format(new Date(last));
+      cut.textContent = cut.dataset.text.replace("{time}", at || "?");
+      cut.hidden = false;
+    }
+  };
+
+  // Whoever moves through the page by keyboard stays where they are.
+  const swap = (fresh) => {
+    const focused = live().contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    live().replaceWith(document.importNode(fresh, true));
+    if (focused !== null) {
+      const same = [...live().querySelectorAll("a[href]")].find((link) => link.getAttribute("href") === focused);
+      (same || document.getElementById("main")).focus({ preventScroll: true });
+    }
+  };
 
   const refresh = async () => {
     try {
@@ -10,19 +41,27 @@
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("live");
       if (fresh) {
-        document.getElementById("live").replaceWith(document.importNode(fresh, true));
+        const changed = fresh.dataset.version !== live().dataset.version;
+        swap(fresh);
         document.title = page.title;
+        hear(answer.headers.get("Date"));
+        if (changed) {
+          const told = document.getElementById("told");
+          told.textContent = told.dataset.text;
+        }
       }
     } catch {
-      setTimeout(refresh, TRY_AGAIN_MS); // The line is down; what is shown stays.
+      setTimeout(refresh, TRY_AGAIN_MS); // The line is down; what is shown stays, and `watch` says since when.
     }
   };
 
   const follow = () => {
-    const source = new EventSource("/events");
+    const source = new EventSource(live().dataset.events);
+    source.addEventListener("alive", (event) => hear(JSON.parse(event.data).at));
     source.addEventListener("site", (event) => {
-      const shown = document.getElementById("live").dataset.version;
-      if (JSON.parse(event.data).version !== shown) {
+      const told = JSON.parse(event.data);
+      hear();
+      if (!(told.full && told.version === live().dataset.version)) {
         setTimeout(refresh, Math.random() * 300); // So that all open pages do not ask in the same instant.
       }
     });
@@ -33,5 +72,6 @@
     };
   };
 
+  setInterval(watch, 1000);
   follow();
 })();

@@ -1,0 +1,118 @@
+// Keeps a display board true: one slide after the other, warnings that run out leave, and whoever stands before it sees when the centre
+// can no longer be heard. Time is the centre's: its clock when last heard plus what has passed here since. The screen's own clock,
+// which may be years off, is never read.
+"use strict";
+(() => {
+  const SLIDE_MS = 12000;
+  const CUT_OFF_MS = 45000; // Three heartbeats of the stream.
+  const POLL_MS = 15000;
+  const TICK_MS = 1000;
+
+  const page = () => document.getElementById("board");
+  let centre = Number(page().dataset.now);
+  let heard = performance.now();
+  let at = 0;
+  let turned = performance.now();
+
+  const now = () => centre + (performance.now() - heard);
+  const hear = (time) => {
+    const told = Date.parse(time);
+    if (!Number.isNaN(told)) {
+      centre = told;
+    } else {
+      centre = now();
+    }
+    heard = performance.now();
+  };
+  const local = (time, style) =>
+    new Intl.DateTimeFormat(document.documentElement.lang, { ...style, timeZone: page().dataset.zone, hourCycle: "h23" }).format(time);
+  const minutes = { hour: "2-digit", minute: "2-digit" };
+
+  const standing = () => [...document.querySelectorAll(".slide")].filter((slide) => {
+    const over = slide.dataset.expires !== "" && Number(slide.dataset.expires) <= now();
+    if (over) {
+      slide.remove();
+    }
+    return !over;
+  });
+
+  const show = () => {
+    const lost = performance.now() - heard > CUT_OFF_MS;
+    const slides = standing();
+    at = slides.length ? at % slides.length : 0;
+    slides.forEach((slide, place) => { slide.hidden = place !== at; });
+    const none = document.getElementById("none");
+    if (slides.length === 0 && document.querySelectorAll("#slides > section").length === 1) {
+      none.hidden = false;
+    }
+    document.body.classList.toggle("lost", lost);
+    const cut = document.getElementById("cut");
+    if (cut.hidden === lost) {
+      const since = local(centre, { month: "numeric", day: "numeric", ...minutes });
+      for (const line of cut.querySelectorAll(".since")) {
+        line.textContent = line.dataset.text.replace("{time}", since);
+      }
+      cut.hidden = !lost;
+    }
+    if (lost && slides.length === 0) {
+      for (const line of cut.querySelectorAll(".since")) {
+        line.textContent = line.dataset.none;
+      }
+    }
+    document.getElementById("clock").textContent = local(now(), minutes);
+  };
+
+  const turn = () => {
+    if (performance.now() - turned >= SLIDE_MS) {
+      at += 1;
+      turned = performance.now();
+    }
+    show();
+  };
+
+  const refresh = async () => {
+    try {
+      const answer = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(POLL_MS) });
+      if (!answer.ok) {
+        return;
+      }
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
+      if (fresh) {
+        page().replaceWith(document.importNode(fresh, true));
+        hear(new Date(Number(page().dataset.now)).toISOString());
+        at = 0;
+        turned = performance.now();
+        show();
+      }
+    } catch {
+      // The line is down. `show` says so when it has been for too long.
+    }
+  };
+
+  const follow = () => {
+    const source = new EventSource(page().dataset.events);
+    source.addEventListener("alive", (event) => { hear(JSON.parse(event.data).at); show(); });
+    source.addEventListener("site", (event) => {
+      const told = JSON.parse(event.data);
+      if (!(told.full && told.version === page().dataset.version)) {
+        refresh();
+      } else {
+        hear(NaN);
+      }
+    });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        setTimeout(() => { refresh(); follow(); }, POLL_MS); // The site keeps no more streams; ask now and then instead.
+      }
+    };
+  };
+
+  setInterval(turn, TICK_MS);
+  setInterval(() => {
+    if (performance.now() - heard > POLL_MS * 2) {
+      refresh(); // No stream, or one that a proxy holds back.
+    }
+  }, POLL_MS);
+  follow();
+  show();
+})();

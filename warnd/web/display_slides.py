@@ -1,0 +1,110 @@
+"""What a display board shows, one slide at a time: the gravest first, each in every language of the node, cut to what is readable.
+
+Sizes: a board is read at 10 m. Letters must fill 16 minutes of arc (ISO 9241-303), 47 mm there. On a 55-inch screen (685 mm high) that
+is 6.8 % of its height; a Chinese letter fills about 0.92 of its font size, a Latin capital 0.7. So `board.css` sets 8 and 10 hundredths
+of the screen's shorter side, and this is how many letters then fit.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from warnd.web.wording import PageWarning
+
+WARNINGS_MOST = 6  # In rotation; a seventh would come round too late to be of use.
+_PARTS_MOST = 4
+_LINES = 3
+_WIDE_PER_LINE = 20  # Full-width letters at 8 hundredths, in 16:9.
+_NARROW_PER_LINE = 30  # Latin letters at 10 hundredths.
+_PLACES_MOST = 40  # Columns; one line and a half.
+_SENTENCE = re.compile(r"(?<=[。！？；!?;])|(?<=\.)\s+|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """One screenful.
+
+    Attributes:
+        page: The warning, in one language.
+        words: The language of everything around it.
+        text: What to do, or a part of it.
+        part, parts: Which part, from 1.
+        places: Names of the areas, as many as fit.
+        expires_at: When it leaves by itself, whether or not the centre can still be heard; None = it has no end.
+    """
+
+    page: PageWarning
+    words: str
+    text: str
+    part: int
+    parts: int
+    places: str
+    expires_at: datetime | None
+
+
+def slides(page: PageWarning, *, words: str, text: str, expires_at: datetime | None) -> list[Slide]:
+    """Return the slides of one warning in one language."""
+    parts = cut(text)
+    joined = "、" if page.lang == "zh" else ", "
+    first = Slide(page, words, "", 1, len(parts), clipped(joined.join(page.areas), _PLACES_MOST), expires_at)
+    return [replace(first, text=part, part=number) for number, part in enumerate(parts, 1)]
+
+
+def cut(text: str) -> list[str]:
+    """Return the text in parts that fit on a screen, at sentences where it has them; at least one, at most `_PARTS_MOST`."""
+    parts: list[str] = []
+    for sentence in (each.strip() for each in _SENTENCE.split(text)):
+        for piece in _pieces(sentence):
+            if parts and _lines(f"{parts[-1]} {piece}") <= _LINES:
+                parts[-1] = f"{parts[-1]}{'' if _is_wide(parts[-1][-1]) else ' '}{piece}"
+            else:
+                parts.append(piece)
+    if len(parts) > _PARTS_MOST:
+        parts = [*parts[: _PARTS_MOST - 1], f"{parts[_PARTS_MOST - 1]}…"]
+    return parts or [""]
+
+
+def clipped(text: str, columns: int) -> str:
+    """Return the text, or its beginning with an ellipsis, within so many columns of half a full-width letter each."""
+    used = 0
+    for at, sign in enumerate(text):
+        used += 2 if _is_wide(sign) else 1
+        if used > columns:
+            return f"{text[:at]}…"
+    return text
+
+
+def _pieces(sentence: str) -> list[str]:
+    """Return a sentence that is too long for a screen in pieces: at spaces, or anywhere where the script has none."""
+    pieces: list[str] = []
+    rest = sentence
+    while _lines(rest) > _LINES:
+        end = next(at for at in range(len(rest), 0, -1) if _lines(rest[:at]) <= _LINES)
+        space = rest.rfind(" ", end // 2, end)
+        end = space if space > 0 else end
+        pieces.append(rest[:end].strip())
+        rest = rest[end:].strip()
+    return [*pieces, *([rest] if rest else [])]
+
+
+def _lines(text: str) -> float:
+    wide = sum(1 for sign in text if _is_wide(sign))
+    return wide / _WIDE_PER_LINE + (len(text) - wide) / _NARROW_PER_LINE
+
+
+def _is_wide(sign: str) -> bool:
+    return unicodedata.east_asian_width(sign) in "WF"
+
+
+def in_languages(languages: Sequence[str], offered: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Return the languages in which to show a warning: the node's, where it has them, else the first of its own.
+
+    Args:
+        languages: What people here read, first one first.
+        offered: Those that there are words for.
+        own: Those of the warning's texts.
+    """
+    shown = [lang for lang in languages if lang in own]
+    return shown or list(own[:1]) or [offered[0]]
