@@ -27,6 +27,7 @@ from warnd.dispatch.lane import Lane, LaneLimits
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
+from warnd.dispatch.recordings import Limits, Recordings
 from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
 from warnd.intake.forecast import Forecaster
@@ -36,7 +37,7 @@ from warnd.ledger.planning import Means, Pace
 from warnd.ledger.priority import lane
 from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, upgrade
 from warnd.ledger.values import to_ms
-from warnd.model import cap
+from warnd.model import answer, cap
 from warnd.model.authority import Authority
 from warnd.model.cap import LevelRules
 from warnd.model.level import Level
@@ -44,8 +45,10 @@ from warnd.model.plan import Plan
 from warnd.model.reason import Reason
 from warnd.model.region import stored_code
 from warnd.render import Templates, facts
+from warnd.render.speech import Studio, notes, studio_of
 from warnd.settings import Settings, load_authority, load_plans
 from warnd.web import trial
+from warnd.web.answering import Links
 from warnd.web.app import create_app
 from warnd.web.doors import Node
 from warnd.web.server import bind, serve
@@ -69,15 +72,20 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What was read from the files beside the settings, checked."""
+    """What was read from the files beside the settings, checked.
+
+    Attributes:
+        studio: Makes recordings for loudspeakers; None = [speech] is off.
+    """
 
     plans: tuple[Plan, ...]
     authority: Authority
     templates: Templates
+    studio: Studio | None = None
 
 
 def read_files(settings: Settings) -> Files:
-    """Read and check plans, authority and templates.
+    """Read and check plans, authority, templates, and what belongs to speech.
 
     Raises:
         SettingsError: A file has a problem; with file, line and cause.
@@ -94,7 +102,7 @@ def read_files(settings: Settings) -> Files:
     problems = [*templates.check(), *trial.problems(settings.templates_dir)]
     if problems:
         raise ConfigurationError(problems)
-    return Files(plans, authority, templates)
+    return Files(plans, authority, templates, studio_of(settings.speech, languages=settings.node.languages))
 
 
 class Daemon:
@@ -109,6 +117,7 @@ class Daemon:
         chance: random.Random,
         writer: str,
         tag: str,
+        answer_key: bytes,
         files: Files,
         public_url: str,
         build: Mapping[str, channels.Build] = channels.CHANNELS,
@@ -154,15 +163,26 @@ class Daemon:
             },
         )
         self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell)
-        contents = Contents(
+        self.recordings = Recordings(
+            ledger,
+            clock,
+            studio=files.studio if "mqtt" in self.channels else None,
+            limits=_recording_limits(settings, public_url),
+            writer=writer,
+            bell=self.bell,
+            metrics=self._metrics,
+        )
+        self._contents = Contents(
             ledger,
             clock,
             templates=files.templates,
             timezone=settings.node.timezone,
             tag=tag,
             sender_names=settings.intake.sender_names,
+            recordings=self.recordings,
+            answer_url=lambda attempt: f"{public_url.rstrip('/')}/a/{answer.token(answer_key, attempt)}",
         )
-        self.lanes = self._make_lanes(contents)
+        self.lanes = self._make_lanes(self._contents)
         self.desk = self._make_desk(files, jurisdiction, chance)
         watched = settings.intake.watch_dir
         self.folder = WatchedFolder(watched, self.desk, clock) if watched is not None else None
@@ -176,6 +196,7 @@ class Daemon:
             registry=self.registry,
             channels=tuple(self.channels.values()),
             problems=self.problems,
+            links=Links(answer_key, tag, self.recorder.receipt),
             site=settings.web.site,
             sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
@@ -209,6 +230,7 @@ class Daemon:
             jurisdiction=jurisdiction,
             future_tolerance_s=settings.intake.future_tolerance_s,
             elements=partial(_missing_elements, files.templates, names),
+            remarks=partial(_remarks, files.studio),
             drills=settings.mqtt is not None and settings.mqtt.drill is not None,
         )
         return Desk(
@@ -221,6 +243,7 @@ class Daemon:
                 templates=files.templates,
                 languages=settings.node.languages,
                 sender_names=names,
+                recorded=files.studio,
             ),
             authority=files.authority,
             chance=chance,
@@ -269,6 +292,7 @@ class Daemon:
             ("planner", self.planner.run(self._stopping.is_set)),
             ("clockwork", self.clockwork.run()),
             ("journal", self.journal.run()),
+            ("recordings", self._make_recordings()),
             ("remember", self._remember()),
             ("heartbeat", self._heartbeat()),
         ]
@@ -276,6 +300,9 @@ class Daemon:
         if self.folder is not None:
             parts.append(("folder", self.folder.run()))
         return parts
+
+    async def _make_recordings(self) -> None:
+        await self.recordings.run(message=self._contents.speech, waiting=self._contents.speech_in_review)
 
     async def _remember(self) -> None:
         """Publish again what a broker lost when it came back without its memory."""
@@ -307,6 +334,13 @@ def _severities(settings: Settings) -> dict[str, dict[str, Level]]:
     }
 
 
+def _recording_limits(settings: Settings, public_url: str) -> Limits:
+    own = settings.speech
+    url = (own.audio_url if own is not None else None) or public_url.rstrip("/")
+    wait_s, keep_mb = (0.0, 0) if own is None else (own.wait_s, own.keep_mb)
+    return Limits(url=url, wait_s=wait_s, most_bytes=keep_mb * 1024 * 1024)
+
+
 def _limits(settings: Settings, channel: str) -> LaneLimits:
     section = getattr(settings, channel, None)
     rate, concurrency = getattr(section, "rate_per_s", None), getattr(section, "concurrency", None)
@@ -317,6 +351,10 @@ def _missing_elements(
     templates: Templates, sender_names: Mapping[str, str], alert: cap.Alert, level: Level | None
 ) -> tuple[Reason, ...]:
     return templates.missing(facts(alert, level=level, sender_names=sender_names))
+
+
+def _remarks(studio: Studio | None, alert: cap.Alert) -> tuple[Reason, ...]:
+    return tuple(notes(alert, used=False)) if studio is None else studio.notes(alert)
 
 
 def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None) -> None:
@@ -364,6 +402,7 @@ async def _serve(settings: Settings, files: Files, *, listening: socket.socket, 
             chance=chance,
             writer=f"{chance.getrandbits(128):032x}",
             tag=tag,
+            answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
             files=files,
             public_url=settings.http.public_url or own_url,
         )

@@ -1,20 +1,23 @@
 """What is said: from a claimed try to the prepared texts that a channel carries. Rendered once per message, audience and language."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
 from warnd.channel import Failed, Kind, Message, Outgoing, Text
 from warnd.clock import Clock
-from warnd.ledger import messages
+from warnd.dispatch.recordings import PURPOSE, Recordings, Wanted
+from warnd.ledger import messages, warnings
 from warnd.ledger.claims import Claimed
 from warnd.ledger.messages import Story
 from warnd.ledger.node import attempt_id
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import from_ms
 from warnd.model import cap
+from warnd.model.answer import LINKED
 from warnd.model.hours import quiet_for_s
 from warnd.model.level import Level
 from warnd.model.plan import Plan
@@ -32,6 +35,8 @@ class _Script:
 
     message: Message
     facts: MessageFacts
+    alert: cap.Alert
+    urgency: int
     texts: dict[tuple[str, str, str, bool], tuple[Text, ...]] = field(default_factory=dict)
 
 
@@ -47,13 +52,17 @@ class Contents:
         timezone: ZoneInfo,
         tag: str,
         sender_names: Mapping[str, str],
+        recordings: Recordings,
+        answer_url: Callable[[str], str] | None = None,
     ) -> None:
+        self._answer_url = answer_url
         self._ledger = ledger
         self._clock = clock
         self._templates = templates
         self._timezone = timezone
         self._tag = tag
         self._sender_names = sender_names
+        self._recordings = recordings
         self._scripts: dict[int, _Script] = {}
 
     async def outgoing(self, claimed: Claimed, *, claimed_at: float) -> Outgoing | Failed:
@@ -65,28 +74,73 @@ class Contents:
         quiet_s = self._quiet_s(script.message, claimed)
         if quiet_s > 0:
             return Failed("loudspeakers are silent at this hour", retry="throttled", retry_after_s=quiet_s)
+        texts = await self._texts(script, claimed)
+        if isinstance(texts, Failed):
+            return texts
         return Outgoing(
             attempt=attempt_id(self._tag, claimed.leg_no, claimed.number),
             message=script.message,
             recipient=claimed.recipient,
             address=claimed.address,
-            texts=self._texts(script, claimed),
+            texts=texts,
             regions=None if claimed.regions is None else tuple(json.loads(claimed.regions)),
             repeated=claimed.repeated,
+            answer_url=self._link(claimed),
             start_by=claimed_at + _START_WITHIN_S,
         )
+
+    def _link(self, claimed: Claimed) -> str | None:
+        """Return where this one person confirms that they have read it."""
+        if self._answer_url is None or not claimed.asks or claimed.channel not in LINKED:
+            return None
+        return self._answer_url(attempt_id(self._tag, claimed.leg_no, claimed.number))
 
     def _quiet_s(self, message: Message, claimed: Claimed) -> float:
         if claimed.channel != "mqtt" or message.verb == "stop":
             return 0.0
         return quiet_for_s(message.hours, now=self._clock.now(), timezone=self._timezone)
 
-    def _texts(self, script: _Script, claimed: Claimed) -> tuple[Text, ...]:
+    async def speech(self, message_no: int) -> Wanted:
+        """Return what loudspeakers shall say of a message, before anybody is told.
+
+        Raises:
+            ValueError, SQLAlchemyError: It cannot be rendered, or the ledger does not answer.
+        """
+        return self._wanted(await self._script(message_no), message_no)
+
+    async def speech_in_review(self, warning_id: str) -> Wanted | None:
+        """Return what loudspeakers would say of a warning that waits for its release; None = it cannot be said yet."""
+        row = await self._ledger.read(warnings.by_id, warning_id=warning_id)
+        if row is None or row.level is None:
+            return None
+        alert = await asyncio.to_thread(cap.parse, row.document)
+        level, drill = Level(row.level), row.status != "Actual"
+        said = facts(alert, level=level, sender_names=self._sender_names)
+        if said.issued_at is None or said.ends_at is None:
+            return None
+        texts = self._templates.speech(said, PURPOSE, drill=drill)
+        return Wanted(None, alert, texts, level=level, drill=drill)
+
+    def _wanted(self, script: _Script, message_no: int) -> Wanted:
+        drill = script.message.drill
+        texts = self._templates.speech(script.facts, PURPOSE, drill=drill)
+        return Wanted(message_no, script.alert, texts, level=script.message.level, drill=drill)
+
+    async def _texts(self, script: _Script, claimed: Claimed) -> tuple[Text, ...] | Failed:
         key = (claimed.channel, claimed.lang, claimed.purpose, claimed.repeated)
         if key not in script.texts:
-            script.texts[key] = self._rendered(script, claimed)
+            made = await self._made(script, claimed)
+            if isinstance(made, Failed):
+                return made
+            script.texts[key] = made
         texts = script.texts[key]
         return tuple(with_tail(each, claimed.digit) for each in texts) if claimed.digit is not None else texts
+
+    async def _made(self, script: _Script, claimed: Claimed) -> tuple[Text, ...] | Failed:
+        if claimed.channel != "mqtt" or claimed.purpose != PURPOSE or script.message.verb == "stop":
+            return self._rendered(script, claimed)
+        wanted = self._wanted(script, claimed.message_no)
+        return await self._recordings.texts(wanted, urgency=script.urgency)
 
     def _rendered(self, script: _Script, claimed: Claimed) -> tuple[Text, ...]:
         purpose = cast("Purpose", claimed.purpose)
@@ -127,7 +181,8 @@ def script_of(story: Story, *, sender_names: Mapping[str, str]) -> _Script:
         cancel=cast("Literal['lift', 'retract'] | None", story.warning.cancel_kind),
         about=about,
     )
-    return _Script(message=_message(story, alert, said, level=level), facts=said)
+    message = _message(story, alert, said, level=level)
+    return _Script(message, facts=said, alert=alert, urgency=story.message.urgency)
 
 
 def _english(name: str, names: str) -> str:

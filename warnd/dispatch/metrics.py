@@ -1,5 +1,7 @@
 """Numbers for `/metrics`: what leaves, what comes back, how long commits take, whether the loop keeps up."""
 
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from warnd.channel import Failed, Outcome
@@ -11,6 +13,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter("warnd_attempts", "Tries by lane and outcome.", ["lane", "outcome"], registry=registry)
         self._receipts = Counter("warnd_receipts", "Receipts committed, by kind.", ["kind"], registry=registry)
+        self._recordings = Counter(
+            "warnd_recordings", "Recordings for loudspeakers, made or failed.", ["outcome"], registry=registry
+        )
         self._commits = Histogram(
             "warnd_commit_seconds",
             "How long the recorder's groups take to commit.",
@@ -29,6 +34,10 @@ class Metrics:
     def receipt(self, kind: str) -> None:
         """Count one committed receipt."""
         self._receipts.labels(kind).inc()
+
+    def recording(self, outcome: Literal["made", "failed"]) -> None:
+        """Count one recording."""
+        self._recordings.labels(outcome).inc()
 
     def commit(self, seconds: float) -> None:
         """Observe one group commit."""

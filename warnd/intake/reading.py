@@ -20,6 +20,11 @@ from warnd.model.reason import Reason, Verdict
 _INLINE_BYTES = 64 * 1024  # Smaller documents are read faster than a thread is woken.
 
 
+def _nothing(_alert: cap.Alert) -> tuple[Reason, ...]:
+    """Remark upon nothing."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the centre has decided, from its files.
@@ -27,6 +32,7 @@ class Policy:
     Attributes:
         elements: Which elements that a release needs are missing from an Alert (code `element_missing`); rendering knows.
         drills: Drills have a connection and a key of their own.
+        remarks: What else there is to know about an Alert, as notes: of the recordings that came with it.
     """
 
     plans: tuple[Plan, ...]
@@ -35,6 +41,7 @@ class Policy:
     future_tolerance_s: int
     elements: Callable[[cap.Alert, Level | None], tuple[Reason, ...]]
     drills: bool
+    remarks: Callable[[cap.Alert], tuple[Reason, ...]] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ class Reader:
         level = None if cancel else cap.alert_level(alert, self._policy.levels)
         targets, revision = (Targets(), 0) if cancel else await self._resolve(document, alert)
         plan = self._plan(alert, level)
-        reasons = (*self._rules(alert), *(() if cancel else self._more(alert, level, plan=plan, targets=targets)))
+        more = () if cancel else self._more(alert, level, plan=plan, targets=targets)
+        reasons = (*self._rules(alert), *more, *(() if cancel else await self._remarks(document, alert)))
         return Reading(
             document=document,
             alert=alert,
@@ -121,6 +129,11 @@ class Reader:
             future_tolerance_s=self._policy.future_tolerance_s,
             levels=self._policy.levels,
         )
+
+    async def _remarks(self, document: bytes, alert: cap.Alert) -> tuple[Reason, ...]:
+        if len(document) <= _INLINE_BYTES:
+            return self._policy.remarks(alert)
+        return await asyncio.to_thread(self._policy.remarks, alert)
 
     def _more(
         self, alert: cap.Alert, level: Level | None, *, plan: Plan | None, targets: Targets

@@ -517,10 +517,13 @@ recording = Table(
     "recording",
     metadata,
     Column("sha256", Text, primary_key=True),
+    Column("made_of", Text, nullable=False),  # Equal for equal words, voice and lexicon, so that nothing is made twice
     Column("media", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),  # Bytes of `media`
     Column("media_type", Text, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     Column("made_at", Instant, nullable=False),
+    Index("ix_recording_made_of", "made_of"),
 )
 # What a message's commands carry, decided once: a second command of the same (message_id, seq) must say the same (DESIGN §9).
 spoken = Table(
@@ -530,7 +533,11 @@ spoken = Table(
     Column("purpose", Text, primary_key=True),
     Column("place", SmallInteger, primary_key=True),  # In speaking order, from 0
     Column("lang", Text, nullable=False),
+    Column("text", Text, nullable=False),
     Column("sha256", Text),  # NULL = no recording; the terminal's own voice speaks
+    Column("url", Text),
+    Column("duration_ms", Integer),
+    Index("ix_spoken_sha256", "sha256"),
 )
 
 # ---- what loudspeakers say of themselves -------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What would happen if a warning were released now: who, where, in what words. Values only; intake fills them in."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from warnd.model.reason import Reason
@@ -32,6 +33,16 @@ class LonelyVillage:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwilling:
+    """Somebody with a duty who asked for no more messages on a channel, and is told all the same."""
+
+    recipient: str
+    channel: str
+    address_masked: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewText:
     """One text as it would go out; `segments` are SMS parts per recipient, 1 for channels that do not count."""
 
@@ -47,10 +58,11 @@ class Preview:
 
     Attributes:
         people: Role -> how many persons would be told in that role.
-        households: How many households would be told by SMS.
+        households: How many households would be told by SMS; those that asked for no more are left alone and not counted.
+        opted_out: People with a duty who asked for no more messages and would be told all the same; bounded.
         villages_without_live_path: Bounded; those for which an operator must think of something else.
         outside: Region codes outside this node's jurisdiction: listed, never messaged.
-        missing_languages: Languages of this node that the warning has no text in.
+        missing_languages: Languages of this node, and those people record here, that the warning has neither a text nor a recording in.
         segments_total: SMS segments of all recipients together.
         unknown_geocodes: (valueName, value) pairs that no table knows.
         only_by_geocode, only_by_polygon: Village codes named by one of the two alone; bounded.
@@ -70,3 +82,4 @@ class Preview:
     unknown_geocodes: tuple[tuple[str, str], ...] = ()
     only_by_geocode: tuple[str, ...] = ()
     only_by_polygon: tuple[str, ...] = ()
+    opted_out: tuple[Unwilling, ...] = ()

@@ -78,13 +78,9 @@ class Speech(Table):
             raise UnfitError(f"The address has {len(address)} characters.", f"Use at most {_ADDRESS_MAX}.")
         return address
 
-    @property
-    def silent(self) -> bool:
-        """There is no engine; only people's recordings are used."""
-        return self.engine == (_WITHOUT,)
-
     @model_validator(mode="after")
     def _named_voices(self) -> Self:
-        if any("{voice}" in word for word in self.engine) and not self.voices:
-            raise UnfitError('The engine asks for "{voice}", but no voice is named.', "Write voices = { zh = ... }.")
+        if self.engine not in {("espeak-ng",), (_WITHOUT,)} and not self.voices:
+            cause = f"Which languages {self.engine[0]} speaks is not said."
+            raise UnfitError(cause, 'Write voices = { zh = "..." }; the voice goes where the engine has {voice}.')
         return self

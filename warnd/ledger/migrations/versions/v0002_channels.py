@@ -87,21 +87,28 @@ def upgrade() -> None:
     op.create_table(
         "recording",
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("made_of", sa.Text(), nullable=False),
         sa.Column("media", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name="pk_recording"),
     )
+    op.create_index("ix_recording_made_of", "recording", ["made_of"], unique=False)
     op.create_table(
         "spoken",
         sa.Column("message_no", _No, nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("place", sa.SmallInteger(), nullable=False),
         sa.Column("lang", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("message_no", "purpose", "place", name="pk_spoken"),
     )
+    op.create_index("ix_spoken_sha256", "spoken", ["sha256"], unique=False)
 
 
 def _make_regions_findable() -> None:
