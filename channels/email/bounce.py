@@ -67,7 +67,9 @@ def _read(mail: Message, tokens: Tokens, own: frozenset[str]) -> Mail:
     words = _first_lines(mail)
     if "@" not in address or not words or _header(mail, "Return-Path").strip() == "<>":
         return Mail("rubbish")
-    return Mail("answer", (Reply(CHANNEL, address=address, text=words, at=_moment(_header(mail, "Date"))),))
+    # With its subject no answer is a bare "1", "ok" or "stop": anybody can write such a mail in another's name, so it settles nothing.
+    text = f"{_one_line(_header(mail, 'Subject')) or '(no subject)'}\n{words}"[:_TEXT_MAX]
+    return Mail("answer", (Reply(CHANNEL, address=address, text=text, at=_moment(_header(mail, "Date"))),))
 
 
 def _report(mail: Message, status: Message, tokens: Tokens) -> Mail:
@@ -143,9 +145,13 @@ def _first_lines(mail: Message) -> str:
     for line in text.splitlines():
         if _QUOTED.match(line) or len(lines) == _LINES:
             break
-        shown = " ".join("".join(each if each.isprintable() else " " for each in line).split())
+        shown = _one_line(line)
         lines += [shown] if shown else []
-    return "\n".join(lines)[:_TEXT_MAX]
+    return "\n".join(lines)
+
+
+def _one_line(value: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in value).split())
 
 
 def _part(mail: Message, kind: str) -> Message | None:

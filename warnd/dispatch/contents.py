@@ -37,7 +37,7 @@ class _Script:
     facts: MessageFacts
     alert: cap.Alert
     urgency: int
-    texts: dict[tuple[str, str, str, bool], tuple[Text, ...]] = field(default_factory=dict)
+    texts: dict[tuple[str, str, str, bool, bool], tuple[Text, ...]] = field(default_factory=dict)
 
 
 class Contents:
@@ -127,7 +127,8 @@ class Contents:
         return Wanted(message_no, script.alert, texts, level=script.message.level, drill=drill)
 
     async def _texts(self, script: _Script, claimed: Claimed) -> tuple[Text, ...] | Failed:
-        key = (claimed.channel, claimed.lang, claimed.purpose, claimed.repeated)
+        asks = self._link(claimed) is not None
+        key = (claimed.channel, claimed.lang, claimed.purpose, claimed.repeated, asks)
         if key not in script.texts:
             made = await self._made(script, claimed)
             if isinstance(made, Failed):
@@ -150,7 +151,13 @@ class Contents:
         if claimed.channel in _WORDLESS:
             return (Text(lang="", text=script.message.headline),)
         text = self._templates.text(
-            claimed.channel, claimed.lang, message=script.facts, kind=purpose, drill=drill, repeated=claimed.repeated
+            claimed.channel,
+            claimed.lang,
+            message=script.facts,
+            kind=purpose,
+            drill=drill,
+            repeated=claimed.repeated,
+            asks=self._link(claimed) is not None,
         )
         return (text,)
 

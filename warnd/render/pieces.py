@@ -22,6 +22,19 @@ PIECES: dict[str, dict[str, tuple[str, ...]]] = {
         "cancel": ("place", "description"),
         "area": ("place",),
     },
+    "email": {
+        "warning_title": ("place",),
+        "warning": ("area", "action", "description", "link"),
+        "cancel_title": ("place",),
+        "cancel": ("area", "description", "link"),
+        "area_title": ("place",),
+        "area": ("area", "link"),
+    },
+    "email.html": {
+        "warning": ("title", "mark", "area", "action", "description", "link"),
+        "cancel": ("title", "mark", "area", "description", "link"),
+        "area": ("title", "mark", "area", "link"),
+    },
     "push": _NOTE,
     "apprise": _NOTE,
     "mqtt": {
@@ -30,17 +43,28 @@ PIECES: dict[str, dict[str, tuple[str, ...]]] = {
         "area": (),
     },
 }
-"""Channel -> macro -> its arguments after `w`."""
+"""Channel, or "channel.html" -> macro -> its arguments after `w`."""
+
+
+def file_of(channel: str, lang: str) -> str:
+    """Return where a channel's pieces stand: "sms/zh.j2", or for "email.html" "email/zh.html.j2"."""
+    folder, dot, kind = channel.partition(".")
+    return f"{folder}/{lang}{dot}{kind}.j2"
+
+
+def is_html(file: str | None) -> bool:
+    """Say whether values are escaped in a file."""
+    return file is not None and file.endswith(".html.j2")
 
 
 class Pieces:
-    """The macros of `<folder>/<channel>/<lang>.j2`, read when first asked for and kept."""
+    """The macros of `<folder>/<channel>/<lang>.j2` (see `file_of`), read when first asked for and kept."""
 
     def __init__(self, folder: Path) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(folder),
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - plain text for phones and voices; the values were cleaned when they were taken from CAP
+            autoescape=is_html,  # Else plain text for phones and voices; values were cleaned when they were taken from CAP.
         )
         self._modules: dict[tuple[str, str], TemplateModule] = {}
 
@@ -52,7 +76,7 @@ class Pieces:
         """
         key = (channel, lang)
         if key not in self._modules:
-            self._modules[key] = self._environment.get_template(f"{channel}/{lang}.j2").module
+            self._modules[key] = self._environment.get_template(file_of(channel, lang)).module
         return self._modules[key]
 
     def say(self, channel: str, piece: str, w: Words, **values: str) -> str:

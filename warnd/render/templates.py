@@ -10,6 +10,7 @@ from warnd.model.sms import segments
 from warnd.render import elements, trial
 from warnd.render.aloud import aloud
 from warnd.render.facts import MessageFacts
+from warnd.render.mail import mail
 from warnd.render.marks import marks, with_tail
 from warnd.render.note import LIMITS as NOTES
 from warnd.render.note import note
@@ -65,10 +66,12 @@ class Templates:
         drill: bool,
         repeated: bool = False,
         reply_digit: int | None = None,
+        asks: bool = False,
     ) -> Text:
         """Return the text for readers of `lang`, or of the node's first language that the message speaks instead.
 
-        For many readers, render once without a digit and give each `with_tail`.
+        For many readers, render once without a digit and give each `with_tail`. Mails that ask for an answer (`asks`) have `ANSWER_LINK` in
+        the place of each reader's link.
 
         Raises:
             KeyError: `channel` carries no written texts.
@@ -80,6 +83,9 @@ class Templates:
             before = ours.before(signature="", drill=drill, repeated=repeated)
             title, text = note(self._pieces, channel, w, purpose=kind, before=before, marks=ours)
             return Text(lang=w.lang, subject=title, text=text)
+        if channel == "email":
+            before = ours.before(signature="", drill=drill, repeated=repeated)
+            return mail(self._pieces, w, purpose=kind, before=before, marks=ours, asks=asks)
         fit = {"sms": short}[channel]
         before = ours.before(signature=self._signature, drill=drill, repeated=repeated)
         text = fit(self._pieces, w, purpose=kind, before=before, marks=ours)

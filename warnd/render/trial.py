@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from warnd.model.level import Level
 from warnd.render.facts import CancelKind, MessageFacts, Wording
-from warnd.render.pieces import PIECES, Pieces
+from warnd.render.pieces import PIECES, Pieces, file_of, is_html
 from warnd.render.words import Words, words
 
 _ISSUED = datetime(2026, 7, 3, 7, 30, tzinfo=UTC)
@@ -22,7 +23,7 @@ def problems(pieces: Pieces, folder: Path, *, languages: tuple[str, ...], timezo
         problem
         for channel in PIECES
         for lang in languages
-        for problem in _of_file(pieces, folder / channel / f"{lang}.j2", channel=channel, lang=lang, timezone=timezone)
+        for problem in _of_file(pieces, folder / file_of(channel, lang), channel=channel, lang=lang, timezone=timezone)
     ]
 
 
@@ -53,7 +54,8 @@ def _of_piece(pieces: Pieces, path: Path, *, channel: str, piece: str, lang: str
         except (TemplateError, TypeError, ValueError, AttributeError) as error:
             yield f"{path}: the macro {piece!r} fails: {error}. Correct the template."
             return
-        lost = [name for name, value in values.items() if value not in said]
+        shown = escape if is_html(path.name) else str
+        lost = [name for name, value in values.items() if shown(value) not in said]
         if lost:
             yield f"{path}: the macro {piece!r} does not say {', '.join(lost)}. Print each of its arguments."
             return
