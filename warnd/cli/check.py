@@ -1,5 +1,6 @@
 """`warnd check`: says before a start whether it would succeed. It changes nothing and connects to nothing."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,12 @@ from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
 from warnd.ledger.store import StoreError, open_engine, ready, sqlite_path
 from warnd.model.loudspeaker import KeyFileError, load_private_key
+from warnd.render.speech import rehearse, studio_of
 from warnd.settings import Settings, SettingsError
 
 
 def check(*, config: ConfigFile = None) -> None:
-    """Check settings, plans, authority, templates, keys and store. Exits with 1 if something is wrong."""
+    """Check settings, plans, authority, templates, keys, store and speech. Exits with 1 if something is wrong."""
     try:
         settings = load_settings(config)
     except Stop as stop:
@@ -30,6 +32,7 @@ def check(*, config: ConfigFile = None) -> None:
         "store": _store,
         "folders": _folders,
         "channels": _channels,
+        "speech": _speech,
     }
     sound = all([_told(name, part, settings) for name, part in parts.items()])  # noqa: C419 - every part is to be told
     raise typer.Exit(Exit.FINE if sound else Exit.NO)
@@ -105,3 +108,15 @@ def _channels(settings: Settings) -> str:
     on = [name for name, section in sections.items() if section and getattr(section, "site", True)]
     off = [name for name in sections if name not in on]
     return f"on: {', '.join(on) or 'none'}; off: {', '.join(off) or 'none'}"
+
+
+def _speech(settings: Settings) -> str:
+    studio = studio_of(settings.speech, languages=settings.node.languages)
+    if studio is None:
+        return "off: loudspeakers speak with voices of their own"
+    told = asyncio.run(rehearse(studio.engine, languages=settings.node.languages))
+    if wrong := [f"{lang}: {trouble}" for lang, trouble in told.items() if trouble]:
+        fix = "Install the engine or its voice, or correct [speech]; until then terminals speak with voices of their own."
+        raise _Unfit(f"{'; '.join(wrong)}. {fix}")
+    kept = f"{studio.stock} recordings by people, {studio.names} names in the lexicon"
+    return f"{studio.engine.name} speaks {', '.join(told) or 'no language of the node'}; {kept}"

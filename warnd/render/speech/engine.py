@@ -44,6 +44,11 @@ class Engine:
         """The program's name."""
         return self._words[0]
 
+    @property
+    def names(self) -> int:
+        """How many names its lexicon has."""
+        return len(self._lexicon)
+
     def speaks(self, lang: str) -> bool:
         """Say whether it is meant to speak a language; whether it can shows when it is tried."""
         if self._words == (NONE,):

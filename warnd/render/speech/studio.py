@@ -84,6 +84,16 @@ class Studio:
         self._languages = tuple(primary_language(lang) for lang in languages)
         self._kbps = kbps
 
+    @property
+    def stock(self) -> int:
+        """How many recordings people have made beforehand."""
+        return len(self._phrases)
+
+    @property
+    def names(self) -> int:
+        """How many names the lexicon has."""
+        return self.engine.names
+
     def parts(self, alert: Alert, texts: Sequence[Text], *, level: Level | None, drill: bool) -> tuple[Part, ...]:
         """Return a warning's speech in speaking order: people's recordings, then the texts without one.
 
