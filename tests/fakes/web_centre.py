@@ -152,6 +152,7 @@ async def centre(
         chance=random.Random(7),
         writer="writer",
         tag="tag",
+        answer_key=bytes(range(32)),
         files=read_files(settings),
         public_url=PUBLIC_URL,
         build=build,

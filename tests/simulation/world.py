@@ -41,6 +41,7 @@ from warnd.model.evidence import Evidence
 from warnd.model.submission import Fate, Submission
 from warnd.settings import Settings, load
 
+ANSWER_KEY = bytes(range(32))
 OPERATOR = Principal(name="operator", scope="release")
 Act = Callable[["Outgoing", "Wire"], Awaitable[Outcome]]
 Shake = Callable[[Ledger], Ledger]
@@ -323,6 +324,7 @@ async def resumed(
         chance=random.Random(seed),
         writer=f"writer-{seed}-{loop.time():.3f}",  # Fresh for each start.
         tag="test",
+        answer_key=ANSWER_KEY,
         files=read_files(chosen),
         public_url="http://127.0.0.1",
         build={name: _build(wire) for name, wire in wires.items()},

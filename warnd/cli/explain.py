@@ -24,7 +24,7 @@ def explain(warning: WarningId, recipient: RecipientId, *, as_json: AsJson = Fal
     if as_json:
         hand_over(answer, code=code)
     must(answer)
-    say(*_who(found), *_deliveries(found), *_publications(found), *_proof(found))
+    say(*_who(found), *_opted_out(found), *_deliveries(found), *_publications(found), *_proof(found))
     if not meant:
         say("Nothing about this warning was meant for this recipient.")
     raise typer.Exit(code or Exit.FINE)
@@ -39,6 +39,16 @@ def _who(found: Mapping[str, Any]) -> list[str]:
     return [
         f"{plain(who.get('id'))}: {plain(who.get('kind'))} {plain(who.get('name'))} at {plain(who.get('region'))}",
         f"  seats: {seats or '-'}; language {plain(who.get('lang'))}; address: {reached or 'none'}",
+    ]
+
+
+def _opted_out(found: Mapping[str, Any]) -> list[str]:
+    who = found.get("recipient") or {}
+    seats = ", ".join(plain(seat) for seat in who.get("seats") or ()) or plain(who.get("kind"))
+    return [
+        f"  asked for no more {plain(each.get('channel'))} at {plain(each.get('address_masked'))} on {moment(each.get('since'))}; "
+        + (f"told all the same because of their duty ({seats})" if each.get("obliged") else "left alone since")
+        for each in found.get("opted_out") or ()
     ]
 
 

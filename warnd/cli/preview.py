@@ -9,7 +9,7 @@ from warnd.cli.client import connect, must
 from warnd.cli.given import CapFile, read_file
 from warnd.cli.output import AsJson, hand_over, say
 from warnd.cli.stop import Exit
-from warnd.cli.words import plain, reasons
+from warnd.cli.words import moment, plain, reasons
 
 _BLOCKING = {"refuse", "hold"}
 _SHOWN = 20  # Villages named on a screen; --json has them all.
@@ -49,6 +49,11 @@ def _doubts(seen: Mapping[str, Any]) -> list[str]:
         for each in lonely[:_SHOWN]
     ]
     lines += [f"  and {len(lonely) - _SHOWN} more; --json names them"] if len(lonely) > _SHOWN else []
+    lines += [
+        f"Told all the same: {plain(each.get('recipient'))}, who asked for no more {plain(each.get('channel'))} "
+        f"at {plain(each.get('address_masked'))} on {moment(each.get('since'))}"
+        for each in seen.get("opted_out") or ()
+    ]
     lines += _listed("Outside this node's jurisdiction, not messaged", seen.get("outside") or ())
     lines += _listed("Languages without a text", seen.get("missing_languages") or ())
     lines += _listed("Geocodes unknown here", seen.get("unknown_geocodes") or ())

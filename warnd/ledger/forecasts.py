@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger.legs import OBLIGED
 from warnd.ledger.values import many
 from warnd.model.region import path_codes, subtree
 
@@ -18,7 +19,7 @@ class Reach:
 
     Attributes:
         village_codes: Bounded, sorted; `villages` counts all.
-        seats: (recipient number, role, region, language, has a phone) of each seat in the area and above it.
+        seats: (recipient number, role, region, language, has a phone, asked for no more texts at) of each seat in the area and above it.
         households: Language -> households with a phone.
         lonely: (code, name, terminals, terminals on line, officer who can be reached) of villages that lack one of them; bounded.
     """
@@ -84,9 +85,20 @@ def _terminals(conn: Connection, bounds: dict[str, Any]) -> int:
 
 
 _SEAT = (
-    "SELECT DISTINCT v.recipient_no, s.role, g.tier, v.lang, v.phone IS NOT NULL AS phone FROM region g "
+    "SELECT DISTINCT v.recipient_no, s.role, g.tier, v.lang, v.phone IS NOT NULL AS phone, o.since AS opted_out FROM region g "
     "JOIN seat s ON s.region = g.code JOIN recipient_version v ON v.no = s.version_no "
+    "LEFT JOIN opt_out o ON o.channel = 'sms' AND o.address = v.phone "  # Only a text is answered with "stop".
 )
+
+
+def unwilling(conn: Connection, *, recipients: Collection[int], rev: int) -> list[Row[Any]]:
+    """Return (id, channel, address, since) of those of the recipients who asked for no more messages, by id."""
+    statement = many(
+        "SELECT r.id, o.channel, o.address, o.since FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
+        f"JOIN opt_out o ON o.channel = 'sms' AND o.address = v.phone WHERE r.no IN :nos AND {_VISIBLE} ORDER BY r.id",
+        "nos",
+    )
+    return list(conn.execute(statement, {"nos": sorted(recipients), "rev": rev})) if recipients else []
 
 
 def _seats_below(conn: Connection, bounds: dict[str, Any], roles: Collection[str]) -> list[Row[Any]]:
@@ -104,7 +116,8 @@ def _households(conn: Connection, bounds: dict[str, Any]) -> Iterator[tuple[str,
     rows = conn.execute(
         text(
             "SELECT v.lang, count(*) AS n FROM region g JOIN recipient_version v ON v.region = g.code AND v.kind = 'household' "
-            f"WHERE g.path >= :low AND g.path < :high AND v.phone IS NOT NULL AND {_VISIBLE} GROUP BY v.lang"
+            f"WHERE g.path >= :low AND g.path < :high AND v.phone IS NOT NULL AND {_VISIBLE} "
+            f"AND (NOT EXISTS (SELECT 1 FROM opt_out o WHERE o.channel = 'sms' AND o.address = v.phone) OR {OBLIGED}) GROUP BY v.lang"
         ),
         bounds,
     )

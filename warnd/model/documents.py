@@ -3,7 +3,7 @@
 The ledger's views make them, the web writes them out. Adding a key is allowed, changing one is not: other people's scripts read them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -59,12 +59,17 @@ class VillageCounts:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How far a warning has come; `planned` is False while recipients are still being worked out."""
+    """How far a warning has come; `planned` is False while recipients are still being worked out.
+
+    Attributes:
+        segments: Channel -> parts that gateways took so far, repeats included: what it costs. A mail is one.
+    """
 
     deliveries: DeliveryCounts = DeliveryCounts()
     evidence: EvidenceCounts = EvidenceCounts()
     villages: VillageCounts = VillageCounts()
     planned: bool = False
+    segments: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +301,16 @@ class PublicationDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutDocument:
+    """A recipient asked for no more messages at this address; `obliged` = they hold a seat and are told all the same."""
+
+    channel: str
+    address_masked: str
+    since: datetime
+    obliged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why one recipient did or did not hear one warning. `recipient` is None if nobody of that id is in the directory."""
 
@@ -307,6 +322,7 @@ class Explanation:
     receipts: list[ReceiptDocument]
     publications: list[PublicationDocument]
     playbacks: list[PlaybackDocument]
+    opted_out: list[OptOutDocument] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, text
 
 from warnd.ledger import directory
+from warnd.ledger.legs import OBLIGED
 from warnd.ledger.values import from_ms, maybe_time
 from warnd.ledger.views.deliveries import COLUMNS, documents
 from warnd.ledger.views.legs import legs
 from warnd.model.documents import (
     DeliveryDocument,
     Explanation,
+    OptOutDocument,
     PlaybackDocument,
     PublicationDocument,
     ReceiptDocument,
@@ -44,6 +46,7 @@ def explain(conn: Connection, *, warning_id: str, recipient_id: str, now: dateti
         receipts=[],
         publications=[],
         playbacks=[],
+        opted_out=[] if found is None else _opted_out(conn, found),
     )
     if found is None or message is None:
         return nothing
@@ -62,7 +65,7 @@ def explain(conn: Connection, *, warning_id: str, recipient_id: str, now: dateti
 def _recipient(conn: Connection, recipient_id: str, rev: int) -> Row[Any] | None:
     return conn.execute(
         text(
-            "SELECT c.no, v.no AS version_no, c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email "
+            "SELECT c.no, v.no AS version_no, c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.apprise "
             "FROM recipient c JOIN recipient_version v ON v.recipient_no = c.no "
             "WHERE c.id = :id AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
         ),
@@ -84,6 +87,27 @@ def _described(conn: Connection, row: Row[Any]) -> RecipientDocument:
         email_masked=masked(row.email) if row.email else None,
         seats=[f"{seat.role}@{seat.region}" for seat in seats],
     )
+
+
+_ASKED = text("SELECT channel, address, since FROM opt_out WHERE address IN :addresses ORDER BY channel").bindparams(
+    bindparam("addresses", expanding=True)
+)
+
+
+def _opted_out(conn: Connection, row: Row[Any]) -> list[OptOutDocument]:
+    addresses = [address for address in (row.phone, row.email, row.apprise) if address]
+    obliged = conn.execute(
+        text(f"SELECT 1 FROM recipient_version v WHERE v.no = :no AND {OBLIGED}"), {"no": row.version_no}
+    ).one_or_none()
+    return [
+        OptOutDocument(
+            channel=asked.channel,
+            address_masked=masked(asked.address),
+            since=from_ms(asked.since),
+            obliged=obliged is not None,
+        )
+        for asked in conn.execute(_ASKED, {"addresses": addresses})
+    ]
 
 
 def _deliveries(conn: Connection, message: Row[Any], recipient_no: int) -> list[DeliveryDocument]:

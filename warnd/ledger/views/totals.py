@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, text
 
+from warnd.ledger import tallies
 from warnd.model.documents import DeliveryCounts, EvidenceCounts, Totals, VillageCounts
 from warnd.model.evidence import Evidence
 
@@ -32,12 +33,14 @@ def totals(conn: Connection, *, ids: Sequence[str]) -> dict[str, Totals]:
         row.message_no: VillageCounts(row.targeted, row.confirmed, row.late, row.targeted - row.confirmed)
         for row in conn.execute(_VILLAGES, {"nos": list(closed)})
     }
+    segments = tallies.segments(conn, list(closed))
     return {
         row.id: Totals(
             deliveries=DeliveryCounts(**states[row.no]),
             evidence=EvidenceCounts(**evidence[row.no]),
             villages=villages.get(row.no, VillageCounts()),
             planned=row.stage == "planned",
+            segments=segments.get(row.no, {}),
         )
         for row in messages
     }
