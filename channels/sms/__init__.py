@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import cast
 
+from channels.sms.chooser import Chooser
 from channels.sms.gateway import Gateway
 from warnd.channel import Context
 from warnd.settings import Settings
@@ -21,10 +22,14 @@ GATEWAYS: Mapping[str, str] = {
 
 
 def build(settings: Settings, context: Context) -> Gateway | None:
-    """Return the gateway of `sms.provider`, or None if `[sms]` is missing."""
+    """Return the gateway of `sms.provider`, with `sms.fallback` behind it if there is one; None if `[sms]` is missing."""
     if settings.sms is None:
         return None
-    return _gateway(settings.sms.provider, settings, context)
+    provider, fallback = settings.sms.provider, settings.sms.fallback
+    first = _gateway(provider, settings, context)
+    if fallback is None:
+        return first
+    return Chooser(((provider, first), (fallback, _gateway(fallback, settings, context))), context)
 
 
 def _gateway(provider: str, settings: Settings, context: Context) -> Gateway:

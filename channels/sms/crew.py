@@ -5,7 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
 from warnd.channel import Failed, Outcome, Unknown
+
+_log = structlog.get_logger(__name__)
 
 NOT_RUNNING = Failed("not_started: the gateway is not running", retry="throttled", retry_after_s=1.0)
 _STOPPED = Unknown("warnd stopped before the gateway answered")
@@ -61,6 +65,8 @@ async def _do(job: Job, settled: "asyncio.Queue[tuple[int, Outcome]]") -> None:
 
     try:
         await job.work(tell)
+    except Exception as error:  # noqa: BLE001 - the edge to providers' libraries: whatever breaks there ends this call alone
+        _log.exception("sms_gateway_broke", error=str(error))
     finally:
         for index in sorted(left):  # Also when `run` ends: whoever asked must not wait for ever.
             tell(index, _STOPPED)
