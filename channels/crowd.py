@@ -1,6 +1,7 @@
 """Many tries under way at once, each in a place of its own, owned by the channel's `run`. Knows nothing of what a try does."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -63,8 +64,11 @@ class Crowd:
                     outcome = await attempt(outgoing)
                 finally:
                     self._places.release()
-        except Exception as error:  # The edge to other people's code: one bad try must not end the others.
-            log.exception("try_broke", attempt=outgoing.attempt, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the edge to other people's code: one bad try must not end the others
+            # Where, but not with what: values there are addresses and keys.
+            frames = traceback.extract_tb(error.__traceback__)
+            where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+            log.error("try_broke", attempt=outgoing.attempt, error=type(error).__name__, where=where)
             outcome = Unknown(f"it broke: {type(error).__name__}")
         finally:
             results.put_nowait((index, outcome))

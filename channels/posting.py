@@ -6,15 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Literal, assert_never
 
 import aiohttp
 
-from warnd.channel import Failed, Unknown
+from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.clock import Clock
 
 _READ_BYTES = 2_048  # Of an answer: enough to see what it says, too little to be a burden.
 _TOLD_CHARS = 120
 _LONGEST_WAIT_S = 3_600.0  # A Retry-After beyond this would outlast most warnings.
+
+Meaning = Literal["accepted", "gone", "permanent", "transient", "throttled", "ambiguous"]
+"""What a status means for whoever posts; each channel has its table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,25 @@ class Poster:
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return min(max(0.0, (at - self._clock.now()).total_seconds()), _LONGEST_WAIT_S)
+
+
+def outcome(meaning: Meaning, answer: Answer, *, reference: str | None = None) -> Outcome:
+    """Return what became of a try that was answered.
+
+    One who asks to wait is left in peace alone: `Failed` with "throttled" would hold up what goes to everybody else.
+    """
+    reason = f"{answer.status} {answer.says}".strip()
+    match meaning:
+        case "accepted":
+            return Accepted(reference)
+        case "gone" | "permanent":
+            return Failed(reason, retry="permanent", gone=meaning == "gone")
+        case "throttled" | "transient":
+            return Failed(reason, retry_after_s=answer.retry_after_s)
+        case "ambiguous":
+            return Unknown(reason)
+        case never:
+            assert_never(never)
 
 
 async def connects(host: str, port: int, *, tls: bool, timeout_s: float) -> str | None:

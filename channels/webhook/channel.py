@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import assert_never
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook as Signer
 from starlette.routing import BaseRoute
 
 from channels.crowd import Crowd
-from channels.posting import Answer, Poster, connects
+from channels.posting import Answer, Poster, connects, outcome
 from channels.webhook.body import body
 from channels.webhook.statuses import meaning
-from warnd.channel import Accepted, Failed, Finding, Message, Outcome, Outgoing, ReceiptSink, Unknown
+from warnd.channel import Failed, Finding, Message, Outcome, Outgoing, ReceiptSink
 from warnd.clock import Clock
 from warnd.model.cap import CapError
 from warnd.model.evidence import Evidence
@@ -87,7 +86,9 @@ class WebhookChannel:
         message_id = f"{outgoing.message.id}-{outgoing.address.removeprefix(PREFIX)}"
         headers = self._headers(endpoint, message_id, content)
         answered = await self._poster.post(endpoint.url, body=content, headers=headers)
-        return _outcome(answered, message_id) if isinstance(answered, Answer) else answered
+        if not isinstance(answered, Answer):
+            return answered
+        return outcome(meaning(answered.status), answered, reference=message_id)
 
     def _body(self, message: Message) -> bytes:
         if message.id not in self._bodies:
@@ -108,18 +109,3 @@ class WebhookChannel:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
-
-
-def _outcome(answer: Answer, message_id: str) -> Outcome:
-    reason = f"{answer.status} {answer.says}".strip()
-    match meaning(answer.status):
-        case "accepted":
-            return Accepted(message_id)
-        case "permanent":
-            return Failed(reason, retry="permanent")
-        case "ambiguous":
-            return Unknown(reason)
-        case "throttled" | "transient":  # Not "throttled", which would hold up the posts to everybody else.
-            return Failed(reason, retry_after_s=answer.retry_after_s)
-        case never:
-            assert_never(never)

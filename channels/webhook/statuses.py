@@ -5,9 +5,8 @@ id, so whatever may be mended while the warning lives is tried again; and a stat
 """
 
 from http import HTTPStatus
-from typing import Literal
 
-Meaning = Literal["accepted", "permanent", "transient", "throttled", "ambiguous"]
+from channels.posting import Meaning
 
 _BY_STATUS: dict[int, Meaning] = {
     HTTPStatus.GONE: "permanent",  # The receiver's own word for "never again".

@@ -18,6 +18,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from warnd.model.loudspeaker import KeyFileError
+
 SERVICES = (
     "fcm.googleapis.com",
     "push.services.mozilla.com",
@@ -33,10 +35,6 @@ _AUTH_BYTES = 16  # RFC 8291 §3.2.
 
 class BadSubscription(ValueError):  # noqa: N818 - the word for what a browser handed in
     """What a browser handed in cannot be used; the text says why, without repeating it."""
-
-
-class VapidKeyError(ValueError):
-    """The key file cannot be used; the text says which, why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,7 @@ class Subscription:
         endpoint = given.get("endpoint")
         if not isinstance(endpoint, str) or not endpoint_allowed(endpoint, services):
             raise BadSubscription("Its endpoint is no address of a push service that is known here.")
-        p256dh, auth = _bytes(keys.get("p256dh"), _POINT_BYTES), _bytes(keys.get("auth"), _AUTH_BYTES)
-        if p256dh is None or auth is None or not _is_point(p256dh):
-            raise BadSubscription("Its keys are none: p256dh must be a point of P-256 and auth 16 bytes, as base64url.")
-        return cls(endpoint, _text(p256dh), _text(auth))
+        return cls(endpoint, *_keys(keys.get("p256dh"), keys.get("auth")))
 
     @classmethod
     def parse(cls, address: str) -> Self:
@@ -83,9 +78,10 @@ class Subscription:
         """
         try:
             kept = json.loads(address)
-            return cls(endpoint=str(kept["endpoint"]), p256dh=str(kept["p256dh"]), auth=str(kept["auth"]))
+            endpoint, p256dh, auth = str(kept["endpoint"]), kept["p256dh"], kept["auth"]
         except (ValueError, LookupError, TypeError) as error:
             raise BadSubscription("It is no address of a subscription.") from error
+        return cls(endpoint, *_keys(p256dh, auth))
 
     @property
     def address(self) -> str:
@@ -109,31 +105,36 @@ def endpoint_allowed(endpoint: str, services: Collection[str]) -> bool:
     A service that is a loopback address, as in tests, may be reached by http and on any port.
     """
     parts = _split(endpoint)
-    if parts is None or parts.username or parts.password or len(endpoint) > ENDPOINT_MAX or not endpoint.isascii():
+    if parts is None or "@" in parts.netloc or len(endpoint) > ENDPOINT_MAX or not endpoint.isascii():
         return False
     host = (parts.hostname or "").rstrip(".")
     if _is_loopback(host):
-        return host in services and parts.scheme in ("http", "https")
+        return host in services and parts.scheme in {"http", "https"}
     known = any(host == each or host.endswith(f".{each}") for each in services)
     return known and parts.scheme == "https" and _port(parts) in (None, 443)
 
 
-def application_server_key(path: Path) -> str:
-    """Return the public key that browsers subscribe with (RFC 8292 §3.2), base64url, from the private one's PEM file.
+def load_vapid_key(path: Path) -> EllipticCurvePrivateKey:
+    """Return the key by which push services know us (RFC 8292), from an unencrypted PEM file.
 
     Raises:
-        VapidKeyError: The file cannot be read, or holds no P-256 key.
+        KeyFileError: The file cannot be read, or holds no P-256 key.
     """
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise VapidKeyError(f"{path}: cannot be read ({error.strerror}). {_MAKE}") from error
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror}). {_MAKE}") from error
     except TypeError as error:
-        raise VapidKeyError(f"{path}: is encrypted. Store it unencrypted with mode 0600.") from error
+        raise KeyFileError(f"{path}: is encrypted. Store it unencrypted with mode 0600.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise VapidKeyError(f"{path}: is no PEM private key. {_MAKE}") from error
+        raise KeyFileError(f"{path}: is no PEM private key. {_MAKE}") from error
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise VapidKeyError(f"{path}: holds no P-256 key. {_MAKE}")
+        raise KeyFileError(f"{path}: holds no P-256 key. {_MAKE}")
+    return key
+
+
+def application_server_key(key: EllipticCurvePrivateKey) -> str:
+    """Return what browsers subscribe with (RFC 8292 §3.2): the public key as base64url."""
     return _text(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
 
@@ -158,6 +159,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _keys(p256dh: Any, auth: Any) -> tuple[str, str]:
+    point, secret = _bytes(p256dh, _POINT_BYTES), _bytes(auth, _AUTH_BYTES)
+    if point is None or secret is None or not _is_point(point):
+        raise BadSubscription("Its keys are none: p256dh must be a point of P-256 and auth 16 bytes, as base64url.")
+    return _text(point), _text(secret)
 
 
 def _is_point(raw: bytes) -> bool:
