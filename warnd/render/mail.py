@@ -12,11 +12,9 @@ _PLACES = 2_000
 
 
 def mail(pieces: Pieces, w: Words, *, purpose: Purpose, before: str, marks: Marks, asks: bool) -> Text:
-    """Return the mail.
+    """Return the mail; where its readers are asked to answer, `ANSWER_LINK` stands where each one's link belongs.
 
-    Args:
-        before: The marks, which no template can lose: before subject and text, and in HTML on a bar of their own.
-        asks: Readers are asked to answer; then `ANSWER_LINK` stands where each one's link belongs.
+    `before` are the marks, which no template can lose: before subject and text, and in HTML on a bar of their own.
     """
     values = {
         "area": _places(w, marks, limit=_PLACES),

@@ -64,7 +64,7 @@ class Pieces:
         self._environment = Environment(
             loader=FileSystemLoader(folder),
             undefined=StrictUndefined,
-            autoescape=is_html,  # Else plain text for phones and voices; values were cleaned when they were taken from CAP.
+            autoescape=is_html,  # noqa: S701 - the rest is plain text for phones and voices; values were cleaned when taken from CAP
         )
         self._modules: dict[tuple[str, str], TemplateModule] = {}
 
