@@ -24,6 +24,7 @@ from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
 from warnd.dispatch.journal import Journal
 from warnd.dispatch.lane import Lane, LaneLimits
+from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
@@ -144,13 +145,12 @@ class Daemon:
         self.recorder = Recorder(
             ledger, clock, chance=chance, tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
         )
+        self.lookups = Lookups(ledger, clock, recorder=self.recorder, channels=self.channels, tag=tag)
         self.clockwork = Clockwork(
             ledger,
             clock,
-            recorder=self.recorder,
-            channels=self.channels,
+            lookups=self.lookups,
             chance=chance,
-            tag=tag,
             writer=writer,
             bell=self.bell,
         )
@@ -212,6 +212,7 @@ class Daemon:
                 clock=self.clock,
                 recorder=self.recorder,
                 contents=contents,
+                lookups=self.lookups,
                 limits=_limits(self.settings, name),
                 writer=self._writer,
                 bell=self.bell,
@@ -291,6 +292,7 @@ class Daemon:
         parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("planner", self.planner.run(self._stopping.is_set)),
             ("clockwork", self.clockwork.run()),
+            ("lookups", self.lookups.run()),
             ("journal", self.journal.run()),
             ("recordings", self._make_recordings()),
             ("remember", self._remember()),

@@ -44,6 +44,7 @@ from warnd.settings import Settings, load
 ANSWER_KEY = bytes(range(32))
 OPERATOR = Principal(name="operator", scope="release")
 Act = Callable[["Outgoing", "Wire"], Awaitable[Outcome]]
+Tell = Callable[[str], Awaitable[Outcome]]
 Shake = Callable[[Ledger], Ledger]
 
 
@@ -101,6 +102,22 @@ class Wire:
         self._group.create_task(later())
 
     _group: asyncio.TaskGroup = field(init=False)
+
+
+@dataclass(slots=True)
+class AskedWire(Wire):
+    """A provider that can be asked what became of an attempt.
+
+    Attributes:
+        asked: Attempts it was asked about, in order.
+    """
+
+    tell: Tell = field(kw_only=True)
+    asked: list[str] = field(default_factory=list)
+
+    async def find(self, attempt: str) -> Outcome:
+        self.asked.append(attempt)
+        return await self.tell(attempt)
 
 
 @dataclass(slots=True)
@@ -286,13 +303,24 @@ async def running(
     settings: Settings | None = None,
     start: datetime = START,
     shaken: Shake = unshaken,
+    tell: Tell | None = None,
+    mail: Act | None = None,
 ) -> AsyncIterator[World]:
     """Run the daemon on a fresh county until the block ends; `start` is the wall clock at simulated second 0."""
     clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
     found(chosen.store.url, folder, clock=clock, recipients=recipients, regions=regions)
     async with resumed(
-        folder, loop=loop, phones=phones, speakers=speakers, seed=seed, settings=chosen, start=start, shaken=shaken
+        folder,
+        loop=loop,
+        phones=phones,
+        speakers=speakers,
+        seed=seed,
+        settings=chosen,
+        start=start,
+        shaken=shaken,
+        tell=tell,
+        mail=mail,
     ) as world:
         yield world
 
@@ -308,15 +336,25 @@ async def resumed(
     settings: Settings | None = None,
     start: datetime = START,
     shaken: Shake = unshaken,
+    tell: Tell | None = None,
+    mail: Act | None = None,
 ) -> AsyncIterator[World]:
-    """Run a daemon on the store that is there; `shaken` may put a ledger in between that fails at times."""
+    """Run a daemon on the store that is there.
+
+    `shaken` may put a ledger in between that fails at times; `tell` makes a gateway that can be asked; `mail` a second
+    channel, which plans must name.
+    """
     clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
     ledger = shaken(open_inline(chosen.store.url))
     wires = {
-        "sms": Wire("sms", Evidence.ACKNOWLEDGED, phones),
+        "sms": Wire("sms", Evidence.ACKNOWLEDGED, phones)
+        if tell is None
+        else AskedWire("sms", Evidence.ACKNOWLEDGED, phones, tell=tell),
         "mqtt": Wire("mqtt", Evidence.PRESENTED, speakers),
     }
+    if mail is not None:
+        wires["email"] = Wire("email", Evidence.ACKNOWLEDGED, mail)
     daemon = Daemon(
         chosen,
         ledger=ledger,

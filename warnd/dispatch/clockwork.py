@@ -1,19 +1,16 @@
 """What time does: lives end, leases lapse, silence is broken, deadlines pass, finished warnings complete; in that order."""
 
 import random
-from collections.abc import Mapping
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.bell import Bell
-from warnd.channel import Channel, Finder, Unknown
 from warnd.clock import Clock
-from warnd.dispatch.recorder import Recorder
+from warnd.dispatch.lookups import Lookups
 from warnd.ledger import claims, deliveries, silence
 from warnd.ledger.events import Stamp
-from warnd.ledger.node import attempt_id
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
 
@@ -26,32 +23,29 @@ Lapsed = list[tuple[int, int, str]]
 
 
 class Clockwork:
-    """Runs the passes of time and asks providers about attempts whose fate is unknown."""
+    """Runs the passes of time, and hands attempts whose fate is unknown on to be asked about."""
 
     def __init__(
         self,
         ledger: Ledger,
         clock: Clock,
         *,
-        recorder: Recorder,
-        channels: Mapping[str, Channel],
+        lookups: Lookups,
         chance: random.Random,
-        tag: str,
         writer: str,
         bell: Bell,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._recorder = recorder
-        self._channels = channels
+        self._lookups = lookups
         self._chance = chance
-        self._tag = tag
         self._writer = writer
         self._bell = bell
 
     async def start(self) -> None:
         """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about."""
-        await self._ask(await self._ledger.write(claims.lapse, stamp=self._stamp(), everyone=True))
+        await self._ledger.write(claims.lapse, stamp=self._stamp(), everyone=True)
+        await self._lookups.start()
 
     async def run(self) -> None:
         """Run a pass every half second until cancelled; what is overdue after downtime happens once, in the first pass."""
@@ -70,18 +64,8 @@ class Clockwork:
         lapsed, moved = await self._ledger.write(_pass, jitter=jitter, stamp=self._stamp())
         if moved:
             self._bell.ring()
-        await self._ask(lapsed)
-
-    async def _ask(self, lapsed: Lapsed) -> None:
-        """Ask each channel that can tell what became of its attempts; those of the others wait for a receipt."""
-        for leg_no, number, name in lapsed:
-            channel: object = self._channels.get(name)
-            if not isinstance(channel, Finder):
-                continue
-            outcome = await channel.find(attempt_id(self._tag, leg_no, number))
-            if not isinstance(outcome, Unknown):
-                tried = self._recorder.tried(leg_no=leg_no, number=number, token=-1, outcome=outcome, parts=1)
-                await self._recorder.outcome(tried)
+        for leg_no, number, channel in lapsed:
+            self._lookups.doubt(channel, leg_no, number)
 
     def _stamp(self) -> Stamp:
         return Stamp(to_ms(self._clock.now()), self._writer)

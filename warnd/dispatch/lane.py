@@ -15,6 +15,7 @@ from warnd.bell import Bell
 from warnd.channel import Channel, Failed, Outcome, Outgoing, Unknown
 from warnd.clock import Clock
 from warnd.dispatch.contents import Contents
+from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.recorder import Recorder
 from warnd.ledger import claims
@@ -61,6 +62,7 @@ class Lane:
         clock: Clock,
         recorder: Recorder,
         contents: Contents,
+        lookups: Lookups,
         limits: LaneLimits,
         writer: str,
         bell: Bell,
@@ -72,6 +74,7 @@ class Lane:
         self._clock = clock
         self._recorder = recorder
         self._contents = contents
+        self._lookups = lookups
         self._limits = limits
         self._writer = writer
         self._bell = bell
@@ -183,5 +186,7 @@ class Lane:
                 leg_no=one.leg_no, number=one.number, token=one.token, outcome=outcome, parts=max(1, parts)
             )
             await self._recorder.outcome(tried)
+            if isinstance(outcome, Unknown):
+                self._lookups.doubt(one.channel, one.leg_no, one.number)
         finally:
             self._under_way -= 1

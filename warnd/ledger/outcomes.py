@@ -178,9 +178,11 @@ def _failed(conn: Connection, one: Tried, outcome: Failed, row: Row[Any], *, sta
         _release(conn, row, state="failed", due_at=stamp.now_ms, failures=row.failures + 1)
         give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
         return
-    failures = row.failures + (outcome.retry == "transient")
+    found_out = row.state == "waiting"  # Its failure was counted and waited for when nobody knew what became of it.
+    failures = row.failures + (outcome.retry == "transient" and not found_out)
     asked = None if outcome.retry_after_s is None else int(outcome.retry_after_s * 1000)
-    delay = backoff_ms(failures, one.jitter) if asked is None else asked
+    own = 0 if found_out else backoff_ms(failures, one.jitter)
+    delay = own if asked is None else asked
     _release(conn, row, state="due", due_at=stamp.now_ms + delay, failures=failures)
     lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
 
