@@ -17,7 +17,7 @@ from warnd.bell import Bell
 from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
 from warnd.clock import Clock
 from warnd.dispatch.metrics import Metrics
-from warnd.ledger import outcomes, playbacks, receipts
+from warnd.ledger import outcomes, playbacks, receipts, terminals
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import Tried
 from warnd.ledger.store import Ledger
@@ -188,5 +188,5 @@ def _record(conn: Connection, *, group: _Group, tag: str, stamp: Stamp) -> list[
         learned = outcomes.record(conn, group.tried, stamp=stamp)
         receipts.catch_up(conn, learned, tag=tag, stamp=stamp)
     receipts.apply(conn, group.reports, tag=tag, stamp=stamp)
-    playbacks.presence(conn, group.presence, stamp=stamp)
+    terminals.presence(conn, group.presence, stamp=stamp)
     return playbacks.apply(conn, group.played, stamp=stamp)

@@ -132,12 +132,17 @@ def _aliases(conn: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[st
     return found
 
 
+_TERMINAL_KEY = text(
+    "SELECT v.public_key FROM recipient c JOIN recipient_version v ON v.recipient_no = c.no "
+    "JOIN (SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS rev FROM meta WHERE key = 'directory_rev') m "
+    "ON v.from_rev <= m.rev AND (v.to_rev IS NULL OR v.to_rev > m.rev) WHERE c.id = :id AND v.kind = 'terminal'"
+)
+
+
 def terminal_key(conn: Connection, *, terminal_id: str) -> bytes | None:
     """Return the 32 raw bytes of a terminal's public key, or None if no such terminal is registered now."""
-    found = recipient(conn, recipient_id=terminal_id)
-    if found is None or found.kind != "terminal" or found.public_key is None:
-        return None
-    return base64.urlsafe_b64decode(found.public_key + "=")
+    key: str | None = conn.execute(_TERMINAL_KEY, {"id": terminal_id}).scalar()
+    return None if key is None else base64.urlsafe_b64decode(key + "=")
 
 
 def recipient(conn: Connection, *, recipient_id: str) -> RecipientRow | None:

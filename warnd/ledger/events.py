@@ -1,7 +1,7 @@
 """The record of what happened: append-only, chained by hash for each writer, without personal data in the clear."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,11 @@ from sqlalchemy import Connection, Row, text
 from warnd.ledger.values import dumps
 
 _START = "0" * 64
+_NEWEST = text("SELECT seq, hash FROM event WHERE writer = :writer ORDER BY seq DESC LIMIT 1")
+_APPEND = text(
+    "INSERT INTO event (writer, seq, at, kind, message_id, data, prev, hash) "
+    "VALUES (:writer, :seq, :at, :kind, :message_id, :data, :prev, :hash)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +42,31 @@ class Break:
 
 def append(conn: Connection, *, stamp: Stamp, kind: str, message_id: str | None, data: Mapping[str, Any]) -> None:
     """Add one event to the writer's chain."""
-    last = conn.execute(
-        text("SELECT seq, hash FROM event WHERE writer = :writer ORDER BY seq DESC LIMIT 1"), {"writer": stamp.writer}
-    ).one_or_none()
-    seq, prev = (last.seq + 1, last.hash) if last else (1, _START)
-    row = {
-        "writer": stamp.writer,
-        "seq": seq,
-        "at": stamp.now_ms,
-        "kind": kind,
-        "message_id": message_id,
-        "data": dumps(data),
-        "prev": prev,
-    }
-    conn.execute(
-        text(
-            "INSERT INTO event (writer, seq, at, kind, message_id, data, prev, hash) "
-            "VALUES (:writer, :seq, :at, :kind, :message_id, :data, :prev, :hash)"
-        ),
-        {**row, "hash": _digest(row)},
-    )
+    append_all(conn, [(kind, message_id, data)], stamp=stamp)
+
+
+def append_all(
+    conn: Connection, happened: Iterable[tuple[str, str | None, Mapping[str, Any]]], *, stamp: Stamp
+) -> None:
+    """Add events to the writer's chain in this order; each is (kind, message id, data)."""
+    last = conn.execute(_NEWEST, {"writer": stamp.writer}).one_or_none()
+    seq, prev = (last.seq, last.hash) if last else (0, _START)
+    rows: list[dict[str, Any]] = []
+    for kind, message_id, data in happened:
+        seq += 1
+        row = {
+            "writer": stamp.writer,
+            "seq": seq,
+            "at": stamp.now_ms,
+            "kind": kind,
+            "message_id": message_id,
+            "data": dumps(data),
+            "prev": prev,
+        }
+        prev = _digest(row)
+        rows.append({**row, "hash": prev})
+    if rows:
+        conn.execute(_APPEND, rows)
 
 
 def last(conn: Connection) -> int:

@@ -1,17 +1,18 @@
-"""What loudspeakers report: verified receipts that prove playback, and unsigned presence that can only lower trust."""
+"""What loudspeakers' receipts prove. A group of them is kept, joined and told at once: a fleet that comes back reports in thousands."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.channel import Playback, Presence
-from warnd.ledger import deliveries, events, latecomers, legs
+from warnd.channel import Playback
+from warnd.ledger import deliveries, events, latecomers, legs, terminals
 from warnd.ledger.counters import Cell, move
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import backoff_ms
-from warnd.ledger.values import maybe_ms
+from warnd.ledger.values import many
 from warnd.model.evidence import Evidence
 from warnd.model.plan import Plan
 
@@ -19,7 +20,6 @@ from warnd.model.plan import Plan
 _WORTH_RETRYING = frozenset(
     {"busy", "higher_priority", "audio_fetch", "audio_hash", "amplifier", "no_voice", "storage"}
 )
-_PAGE = 64
 
 
 def apply(conn: Connection, playbacks: Sequence[tuple[Playback, float]], *, stamp: Stamp) -> list[int]:
@@ -28,83 +28,55 @@ def apply(conn: Connection, playbacks: Sequence[tuple[Playback, float]], *, stam
     Each comes with a uniform random number for a back-off it may cause. Returns for each the highest n such that
     receipts 1..n of its terminal, boot and root are kept.
     """
-    return [_one(conn, playback, jitter=jitter, stamp=stamp) for playback, jitter in playbacks]
+    if not playbacks:
+        return []
+    came = [playback for playback, _ in playbacks]
+    new = terminals.keep(conn, came, stamp=stamp)
+    _consequences(conn, [one for one, fresh in zip(playbacks, new, strict=True) if fresh], stamp=stamp)
+    reached = terminals.reached(conn, came)
+    return [reached[terminals.boot_of(playback)] for playback in came]
 
 
-def _one(conn: Connection, playback: Playback, *, jitter: float, stamp: Stamp) -> int:
-    fresh = _keep(conn, playback, stamp=stamp)
-    _seen(conn, playback, now_ms=stamp.now_ms)
-    if fresh:
-        _consequences(conn, playback, jitter=jitter, stamp=stamp)
-    return _contiguous(conn, playback)
+@dataclass(slots=True)
+class _Group:
+    """What one group of receipts amounts to, by delivery: proofs, and when its direct command is due next."""
+
+    proofs: dict[int, Evidence] = field(default_factory=dict)
+    plays: dict[int, None] = field(default_factory=dict)
+    sooner: dict[int, int] = field(default_factory=dict)
+
+    def add(self, delivery_no: int, playback: Playback, *, jitter: float, now_ms: int) -> None:
+        """Add one receipt; as to the next command, a terminal's last word counts."""
+        evidence = proved(playback)
+        if evidence > Evidence.NONE:
+            self.proofs[delivery_no] = max(evidence, self.proofs.get(delivery_no, Evidence.NONE))
+            self.plays[delivery_no] = None
+            self.sooner.pop(delivery_no, None)
+        elif playback.reason in _WORTH_RETRYING:
+            self.sooner[delivery_no] = now_ms + backoff_ms(3, jitter)
+            self.plays.pop(delivery_no, None)
 
 
-def _keep(conn: Connection, playback: Playback, *, stamp: Stamp) -> bool:
-    columns = {
-        name: getattr(playback, name)
-        for name in (
-            "terminal",
-            "boot_id",
-            "n",
-            "message_id",
-            "seq",
-            "stage",
-            "pass_done",
-            "played_ms",
-            "amplifier",
-            "reason",
-        )
-    }
-    columns |= {"drill": int(playback.drill), "at": maybe_ms(playback.at), "received_at": stamp.now_ms}
-    names = ", ".join(columns)
-    kept = conn.execute(
-        text(
-            f"INSERT INTO terminal_receipt ({names}) VALUES ({', '.join(':' + name for name in columns)}) "
-            "ON CONFLICT (terminal, drill, boot_id, n) DO NOTHING"
-        ),
-        columns,
-    )
-    return kept.rowcount == 1
+def _consequences(conn: Connection, playbacks: Sequence[tuple[Playback, float]], *, stamp: Stamp) -> None:
+    if not playbacks:
+        return
+    place = _Place(conn, [playback for playback, _ in playbacks])
+    group, told = _Group(), []
+    for playback, jitter in playbacks:
+        message = place.message(playback)
+        told.append(("playback", None if message is None else message.id, _told(playback)))
+        delivery_no = None if message is None else place.delivery(message, playback, now_ms=stamp.now_ms)
+        if delivery_no is not None:
+            group.add(delivery_no, playback, jitter=jitter, now_ms=stamp.now_ms)
+    events.append_all(conn, told, stamp=stamp)
+    deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
+    latecomers.tell(conn, group.proofs)
+    _let_them_play(conn, group.plays, stamp.now_ms)
+    _try_sooner(conn, group.sooner)
 
 
-def _contiguous(conn: Connection, playback: Playback) -> int:
-    key = {"terminal": playback.terminal, "drill": int(playback.drill), "boot": playback.boot_id}
-    start: int | None = conn.execute(
-        text("SELECT contiguous FROM terminal_boot WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot"),
-        key,
-    ).scalar()
-    reached = start or 0
-    if playback.n == reached + 1:  # Any other leaves the gap as it is.
-        reached = _without_gap(conn, key, after=reached)
-    if reached != start:
-        conn.execute(
-            text(
-                "INSERT INTO terminal_boot (terminal, drill, boot_id, contiguous) VALUES (:terminal, :drill, :boot, :n) "
-                "ON CONFLICT (terminal, drill, boot_id) DO UPDATE SET contiguous = excluded.contiguous"
-            ),
-            {**key, "n": reached},
-        )
-    return reached
-
-
-def _without_gap(conn: Connection, key: dict[str, object], *, after: int) -> int:
-    """Return the last of the numbers that follow each other after `after`; page by page, for what lies beyond the gap may be much."""
-    while True:
-        page = conn.execute(
-            text(
-                "SELECT n FROM terminal_receipt WHERE terminal = :terminal AND drill = :drill AND boot_id = :boot AND n > :after "
-                "ORDER BY n LIMIT :most"
-            ),
-            {**key, "after": after, "most": _PAGE},
-        ).scalars()
-        follow = sum(n == after + place for place, n in enumerate(page, 1))
-        after += follow
-        if follow < _PAGE:
-            return after
-
-
-def _consequences(conn: Connection, playback: Playback, *, jitter: float, stamp: Stamp) -> None:
-    told = {
+def _told(playback: Playback) -> dict[str, object]:
+    return {
         "terminal": playback.terminal,
         "n": playback.n,
         "stage": playback.stage,
@@ -112,19 +84,6 @@ def _consequences(conn: Connection, playback: Playback, *, jitter: float, stamp:
         "reason": playback.reason,
         "amplifier": playback.amplifier,
     }
-    message = _message(conn, playback)
-    message_id = message.id if message is not None else None
-    events.append(conn, stamp=stamp, kind="playback", message_id=message_id, data=told)
-    delivery_no = _delivery(conn, message, playback, now_ms=stamp.now_ms) if message is not None else None
-    if delivery_no is None:
-        return
-    evidence = proved(playback)
-    if evidence > Evidence.NONE:
-        deliveries.raise_evidence(conn, {delivery_no: evidence}, stamp=stamp)
-        latecomers.tell(conn, [delivery_no])
-        _let_it_play(conn, delivery_no, stamp.now_ms)
-    elif playback.reason in _WORTH_RETRYING:
-        _try_sooner(conn, delivery_no, jitter=jitter, now_ms=stamp.now_ms)
 
 
 def proved(playback: Playback) -> Evidence:
@@ -134,36 +93,60 @@ def proved(playback: Playback) -> Evidence:
     return Evidence.NONE if playback.stage == "failed" else Evidence.DELIVERED
 
 
-def _message(conn: Connection, playback: Playback) -> Row[Any] | None:
-    """Return the message that the receipt names, if it is of the receipt's world and place in the chain."""
-    if playback.message_id is None:
-        return None
-    return conn.execute(
-        text("SELECT * FROM message WHERE id = :id AND drill = :drill AND seq = :seq"),
-        {"id": playback.message_id, "drill": int(playback.drill), "seq": playback.seq},
-    ).one_or_none()
+class _Place:
+    """Finds which delivery each receipt of a group is about, asking the ledger once for all of them."""
 
+    def __init__(self, conn: Connection, playbacks: Sequence[Playback]) -> None:
+        self._conn = conn
+        self._messages = self._find_messages({one.message_id for one in playbacks if one.message_id is not None})
+        self._versions = self._find_versions({one.terminal for one in playbacks})
+        self._deliveries = self._find_deliveries()
 
-def _delivery(conn: Connection, message: Row[Any], playback: Playback, *, now_ms: int) -> int | None:
-    """Return the terminal's delivery; one that had none and has heard all the same gets one."""
-    version = conn.execute(
-        text(
-            "SELECT v.no, v.recipient_no, v.region FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
-            "WHERE r.id = :id AND v.kind = 'terminal' ORDER BY v.from_rev DESC LIMIT 1"
-        ),
-        {"id": playback.terminal},
-    ).one_or_none()
-    if version is None:
-        return None
-    found: int | None = conn.execute(
-        text("SELECT no FROM delivery WHERE message_no = :message AND recipient_no = :recipient ORDER BY no LIMIT 1"),
-        {"message": message.no, "recipient": version.recipient_no},
-    ).scalar()
-    if (
-        found is not None or proved(playback) is Evidence.NONE
-    ):  # A refusal is no reason to send it a command of its own.
+    def message(self, playback: Playback) -> Row[Any] | None:
+        """Return the message that a receipt names, if it is of the receipt's world and place in the chain."""
+        found = self._messages.get(playback.message_id or "")
+        if found is None or (bool(found.drill), found.seq) != (playback.drill, playback.seq):
+            return None
         return found
-    return _new_delivery(conn, message, version, stopped=playback.stage == "stopped", now_ms=now_ms)
+
+    def delivery(self, message: Row[Any], playback: Playback, *, now_ms: int) -> int | None:
+        """Return the terminal's delivery; one that had none and has heard all the same gets one."""
+        version = self._versions.get(playback.terminal)
+        if version is None:
+            return None
+        key = (message.no, version.recipient_no)
+        # A refusal is no reason to send it a command of its own.
+        if key not in self._deliveries and proved(playback) > Evidence.NONE:
+            stopped = playback.stage == "stopped"
+            self._deliveries[key] = _new_delivery(self._conn, message, version, stopped=stopped, now_ms=now_ms)
+        return self._deliveries.get(key)
+
+    def _find_messages(self, ids: set[str]) -> dict[str, Row[Any]]:
+        rows = self._conn.execute(_MESSAGES, {"ids": sorted(ids)})
+        return {row.id: row for row in rows}
+
+    def _find_versions(self, ids: set[str]) -> dict[str, Row[Any]]:
+        rows = self._conn.execute(_VERSIONS, {"ids": sorted(ids)})
+        return {row.id: row for row in rows}  # The newest comes last.
+
+    def _find_deliveries(self) -> dict[tuple[int, int], int]:
+        nos = {"messages": [one.no for one in self._messages.values()]}
+        nos["recipients"] = sorted({one.recipient_no for one in self._versions.values()})
+        return {(row.message_no, row.recipient_no): row.no for row in self._conn.execute(_DELIVERIES, nos)}
+
+
+_MESSAGES = many("SELECT * FROM message WHERE id IN :ids", "ids")
+_VERSIONS = many(
+    "SELECT r.id, v.no, v.recipient_no, v.region FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
+    "WHERE r.id IN :ids AND v.kind = 'terminal' ORDER BY v.from_rev",
+    "ids",
+)
+_DELIVERIES = many(
+    "SELECT message_no, recipient_no, min(no) AS no FROM delivery "
+    "WHERE message_no IN :messages AND recipient_no IN :recipients GROUP BY message_no, recipient_no",
+    "messages",
+    "recipients",
+)
 
 
 def _new_delivery(conn: Connection, message: Row[Any], version: Row[Any], *, stopped: bool, now_ms: int) -> int:
@@ -197,59 +180,22 @@ def _new_delivery(conn: Connection, message: Row[Any], version: Row[Any], *, sto
     return no
 
 
-def _let_it_play(conn: Connection, delivery_no: int, now_ms: int) -> None:
+_LET_PLAY = text(
+    "UPDATE leg SET due_at = :now + wait_ms WHERE delivery_no = :no AND state IN ('due', 'waiting') AND due_at < :now + wait_ms"
+)
+_SOONER = text(
+    "UPDATE leg SET state = 'due', due_at = :at WHERE delivery_no = :no AND "
+    "(state = 'due' OR (state = 'waiting' AND tries < tries_max)) AND due_at > :at"
+)
+
+
+def _let_them_play(conn: Connection, delivery_nos: Iterable[int], now_ms: int) -> None:
     """A terminal that has the command needs its time to play: the direct command waits once more from now."""
-    conn.execute(
-        text(
-            "UPDATE leg SET due_at = :now + wait_ms WHERE delivery_no = :no AND state IN ('due', 'waiting') AND due_at < :now + wait_ms"
-        ),
-        {"no": delivery_no, "now": now_ms},
-    )
+    rows = [{"no": no, "now": now_ms} for no in delivery_nos]
+    if rows:
+        conn.execute(_LET_PLAY, rows)
 
 
-def _try_sooner(conn: Connection, delivery_no: int, *, jitter: float, now_ms: int) -> None:
-    conn.execute(
-        text(
-            "UPDATE leg SET state = 'due', due_at = :at WHERE delivery_no = :no AND "
-            "(state = 'due' OR (state = 'waiting' AND tries < tries_max)) AND due_at > :at"
-        ),
-        {"no": delivery_no, "at": now_ms + backoff_ms(3, jitter)},
-    )
-
-
-def _seen(conn: Connection, playback: Playback, *, now_ms: int) -> None:
-    conn.execute(
-        text("UPDATE terminal_state SET last_seen = :now WHERE terminal = :terminal AND drill = :drill"),
-        {"terminal": playback.terminal, "drill": int(playback.drill), "now": now_ms},
-    )
-
-
-def presence(conn: Connection, said: Sequence[Presence], *, stamp: Stamp) -> None:
-    """Keep what terminals say of themselves: the newest word, and since when they are on line or off."""
-    for one in said:
-        conn.execute(
-            text(
-                "INSERT INTO terminal_state (terminal, drill, online, since, last_seen, boot_id, heartbeat_s, clock, amplifier, volume) "
-                "VALUES (:terminal, :drill, :online, :now, :seen, :boot_id, :heartbeat_s, :clock, :amplifier, :volume) "
-                "ON CONFLICT (terminal, drill) DO UPDATE SET "
-                "since = CASE WHEN terminal_state.online = excluded.online THEN terminal_state.since ELSE excluded.since END, "
-                "online = excluded.online, last_seen = coalesce(excluded.last_seen, terminal_state.last_seen), "
-                "boot_id = coalesce(excluded.boot_id, terminal_state.boot_id), "
-                "heartbeat_s = coalesce(excluded.heartbeat_s, terminal_state.heartbeat_s), "
-                "clock = coalesce(excluded.clock, terminal_state.clock), "
-                "amplifier = coalesce(excluded.amplifier, terminal_state.amplifier), "
-                "volume = coalesce(excluded.volume, terminal_state.volume)"
-            ),
-            {
-                "terminal": one.terminal,
-                "drill": int(one.drill),
-                "online": int(one.online),
-                "now": stamp.now_ms,
-                "seen": stamp.now_ms if one.online else None,
-                "boot_id": one.boot_id,
-                "heartbeat_s": one.heartbeat_s,
-                "clock": one.clock,
-                "amplifier": one.amplifier,
-                "volume": one.volume,
-            },
-        )
+def _try_sooner(conn: Connection, due: dict[int, int]) -> None:
+    if due:
+        conn.execute(_SOONER, [{"no": no, "at": at} for no, at in due.items()])

@@ -1,21 +1,21 @@
 """Opens the ledger and runs operations in transactions: the narrow door through which everything else reaches the tables.
 
 An operation is a synchronous function `op(conn, **values)` in this package; it never commits. `write` gives it one transaction that
-holds the write lock from its beginning, `read` one snapshot. On `sqlite+aiosqlite` operations run through `run_sync`; the inline ledger
+holds the write lock from its beginning, `read` one snapshot. A running daemon hands each operation whole to a thread; the inline ledger
 runs them in the caller's thread, because threads would break the determinism of simulated time.
 """
 
 import asyncio
 import fcntl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
+from sqlalchemy.pool import StaticPool
 
 from warnd.ledger.migrations import NewerStore, migrate
 
@@ -47,28 +47,58 @@ class Ledger(Protocol):
         ...
 
 
-class AsyncLedger:
-    """The ledger of a running daemon: one writing connection, several reading ones."""
+class ThreadedLedger:
+    """The ledger of a running daemon: one writing thread, several reading ones, each operation whole in one of them.
 
-    def __init__(self, writer: AsyncEngine, readers: AsyncEngine) -> None:
+    A transaction costs one hop to a thread, not one for each of its statements (docs/decisions/0006-operations-run-whole-in-a-thread.md).
+    """
+
+    def __init__(self, writer: Engine, readers: Engine) -> None:
         self._writer = writer
         self._readers = readers
-        self._turn = asyncio.Lock()  # First come, first served; SQLite's own lock would let luck decide.
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation that only reads, in one snapshot."""
-        async with self._readers.connect() as conn, conn.begin():
-            return await conn.run_sync(op, *args, **kwargs)
+
+        def whole() -> T:
+            with self._readers.begin() as conn:
+                return op(conn, *args, **kwargs)
+
+        return await _to_its_end(self._reading, whole)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation in one transaction; it is committed, durably, when this returns."""
-        async with self._turn, self._writer.begin() as conn:
-            return await conn.run_sync(op, *args, **kwargs)
+        """Run an operation in one transaction; it is committed, durably, when this returns.
+
+        First come, first served. Who is cancelled while waiting for a turn never gets one; a transaction that has begun ends, and only
+        then the cancellation is heard.
+        """
+
+        def whole() -> T:
+            with self._writer.begin() as conn:
+                return op(conn, *args, **kwargs)
+
+        return await _to_its_end(self._writing, whole)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._writer.dispose()
-        await self._readers.dispose()
+        for threads in (self._writing, self._reading):
+            await asyncio.to_thread(threads.shutdown)
+        self._writer.dispose()
+        self._readers.dispose()
+
+
+async def _to_its_end(threads: ThreadPoolExecutor, whole: Callable[[], T]) -> T:
+    """Run in a thread; when cancelled, wait for what has begun: nobody may take a store for closed that is still written to."""
+    running = threads.submit(whole)
+    told = asyncio.wrap_future(running)
+    try:
+        return await asyncio.shield(told)
+    except asyncio.CancelledError:
+        if not running.cancel():
+            await asyncio.wait([told])
+        raise
 
 
 class InlineLedger:
@@ -138,18 +168,9 @@ def open_inline(url: str = "sqlite:///:memory:") -> InlineLedger:
     return InlineLedger(engine)
 
 
-def open_ledger(url: str) -> AsyncLedger:
+def open_ledger(url: str) -> ThreadedLedger:
     """Open the ledger of a running daemon; call `upgrade` first."""
-    address = _parsed(url).set(drivername="sqlite+aiosqlite")
-    writer = create_async_engine(
-        address, pool_size=1, max_overflow=0, poolclass=AsyncAdaptedQueuePool, hide_parameters=True
-    )
-    readers = create_async_engine(
-        address, pool_size=_READERS, max_overflow=0, poolclass=AsyncAdaptedQueuePool, hide_parameters=True
-    )
-    _tune(writer.sync_engine, begin="BEGIN IMMEDIATE")
-    _tune(readers.sync_engine, begin="BEGIN")
-    return AsyncLedger(writer, readers)
+    return ThreadedLedger(open_engine(url), open_engine(url, begin="BEGIN"))
 
 
 class DaemonLock:
