@@ -1,7 +1,8 @@
 """What loudspeakers say: verified, committed, and only then acknowledged to the broker.
 
-One queue per terminal keeps its receipts in order; all terminals go on at once, so that the ledger can commit them in groups. What can
-never be taken is acknowledged, counted and logged, or the broker would bring it for ever.
+One queue per terminal keeps its states in order; all terminals go on at once, so that the ledger can commit them in groups, and so do the
+receipts of one, which is told the sooner what is committed. What can never be taken is acknowledged, counted and logged, or the broker
+would bring it for ever.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from random import Random
 
 import structlog
 
+from channels.mqtt.keyring import Keyring
 from channels.mqtt.options import LineOptions
 from channels.mqtt.replies import Replies
 from channels.mqtt.session import Arrival
@@ -35,6 +37,9 @@ _log = structlog.get_logger(__name__)
 
 _REFUSED_KEPT = 10_000  # Terminals whose refusals are counted at once; more than that is an attack, and memory ends.
 _TRIES_IN_LINE = 3  # After so many failures of the ledger others are acknowledged past this receipt.
+_TOGETHER_MAX = (
+    100  # Of one terminal at once, so that one that talks without end leaves room in each commit for the others.
+)
 _UNASKED_MAX = (
     100  # QoS 0 has no window: who sends without end must not fill the memory. A state that is lost comes again.
 )
@@ -63,7 +68,7 @@ class Inbox:
         self._options = options
         self._clock = clock
         self._random = random
-        self._terminal_key = terminal_key
+        self._keys = Keyring(terminal_key, clock)
         self._replies = replies
         self._sink = sink
         self._work = work
@@ -89,13 +94,15 @@ class Inbox:
 
     async def _serve(self, terminal: str) -> None:
         queue = self._waiting[terminal]
-        committed: dict[str, int] = {}  # Boot -> highest n; told once for all that came in together.
         while queue:
-            topic, arrival = queue[0]
-            await self._bring_in(topic, arrival, committed=committed)
-            queue.popleft()
-            if not queue or arrival.session.cause is not None:
-                self._tell(terminal, committed)
+            together = _in_a_row(queue)
+            committed: dict[str, int] = {}  # Boot -> highest n; told once for all that came in together.
+            async with asyncio.TaskGroup() as receipts:
+                for topic, arrival in together:
+                    receipts.create_task(self._bring_in(topic, arrival, committed=committed))
+            for _ in together:
+                queue.popleft()
+            self._tell(terminal, committed)
         del self._waiting[terminal]
 
     def _tell(self, terminal: str, committed: dict[str, int]) -> None:
@@ -134,7 +141,7 @@ class Inbox:
             self._refuse(topic.name, refused.reason or "malformed", refused.cause)
 
     async def _receipt(self, topic: Topic, arrival: Arrival, *, committed: dict[str, int]) -> None:
-        public_key = await self._terminal_key(topic.name)
+        public_key = await self._keys.find(topic.name)
         if public_key is None:
             raise Refused(Why.UNKNOWN_KEY, "no terminal with this id is registered; import it with its public_key")
         receipt = verify_receipt(arrival.payload, arrival.topic, public_key)
@@ -148,7 +155,7 @@ class Inbox:
         state = parse_state(arrival.payload, arrival.topic)
         await self._sink(_presence(topic, state, arrival.payload.decode("utf-8")))
         clockless = state.online and state.clock is ClockState.UNSYNCED and state.boot_id is not None
-        if clockless and await self._terminal_key(topic.name) is not None:
+        if clockless and await self._keys.find(topic.name) is not None:
             self._replies.clockless(topic.name, boot_id=str(state.boot_id))
 
     def _refuse(self, terminal: str, reason: str, cause: str) -> None:
@@ -160,6 +167,12 @@ class Inbox:
             _log.warning(
                 "receipt_refused", terminal=terminal, reason=reason, cause=cause, root=self._options.root, count=count
             )
+
+
+def _in_a_row(queue: deque[tuple[Topic, Arrival]]) -> list[tuple[Topic, Arrival]]:
+    """Return what may be committed together from the queue's head: receipts, whose order proves nothing, or one state, whose does."""
+    receipts = list(itertools.islice(itertools.takewhile(lambda one: one[0].kind == "receipt", queue), _TOGETHER_MAX))
+    return receipts or [queue[0]]
 
 
 def _playback(receipt: Receipt, raw: str) -> Playback:
