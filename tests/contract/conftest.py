@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from starlette.applications import Starlette
 
 from channels import CHANNELS
-from tests.contract.harness import Harness, OtherSide, Variant, variants
+from tests.contract.harness import CallsBack, Harness, OtherSide, Variant, variants
+from tests.fakes.clock import HurriedClock
 from tests.waiting import until
 from warnd.channel import Channel, Context, Message, Outcome, Outgoing, Receipt
-from warnd.clock import SystemClock
+from warnd.clock import Clock, SystemClock
 from warnd.model.level import Level
 from warnd.settings import load
 
@@ -43,7 +45,7 @@ class Stage:
     name: str
     side: OtherSide
     channel: Channel
-    clock: SystemClock
+    clock: Clock
     sink: Sink = field(default_factory=Sink)
 
     def message(self, name: str, *, drill: bool = False) -> Message:
@@ -106,10 +108,12 @@ async def _on_stage(variant: Variant, folder: Path) -> AsyncIterator[Stage]:
         async def terminal_key(terminal: str) -> bytes | None:
             return side.terminal_keys.get(terminal)
 
-        clock = SystemClock()
+        clock = HurriedClock(getattr(side, "hurry", 1.0))
         context = Context(clock, random.Random(7), terminal_key, announce=side.announce)
         channel = CHANNELS[name](load(settings, {}), context)
         assert channel is not None, "the settings of the fake do not switch its channel on"
+        if isinstance(side, CallsBack):
+            side.reaches(Starlette(routes=list(channel.routes())))
         yield Stage(name, side, channel, clock)
 
 

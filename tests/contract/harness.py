@@ -3,13 +3,15 @@
 Each channel has `tests/fakes/<name>.py` with a function `harness() -> Harness`; one that reaches its people through a choice of
 gateways has `tests/fakes/<name>_<gateway>.py` for each, and the suite runs over every one. It writes a settings file of the
 fake's sections, builds the channel through `channels.CHANNELS` as the daemon does, and steers the other side by the words
-below.
+below. An other side whose attribute `hurry` is above 1 is met by a channel whose clock runs that many times as fast.
 """
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
+
+from starlette.types import ASGIApp
 
 from channels import CHANNELS
 from warnd.channel import Message, Outgoing, Receipt
@@ -91,6 +93,15 @@ class OtherSide(Protocol):
 
     def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
         """Return whether `receipt` is the one that `give_receipt` sent."""
+        ...
+
+
+@runtime_checkable
+class CallsBack(Protocol):
+    """An optional face of an other side that posts to the channel's own endpoints."""
+
+    def reaches(self, app: ASGIApp) -> None:
+        """Learn where the channel's endpoints are served."""
         ...
 
 

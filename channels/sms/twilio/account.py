@@ -81,7 +81,7 @@ class Account:
     async def _asked(self) -> tuple[str | None, str]:
         """Return (what is wrong and what to do, what the account says of itself)."""
         try:
-            account = await within(_TIMEOUT_S, self._link.api.accounts(self._link.account_sid).fetch_async())
+            account = await within(_TIMEOUT_S, self._link.account.fetch_async())
         except RefusedError as error:
             return _refused(error), ""
         except LinkError as error:

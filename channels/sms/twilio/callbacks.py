@@ -1,7 +1,7 @@
 """What Twilio calls back: the states of messages and the answers of phones. Nothing is confirmed before it is committed."""
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ from warnd.model.evidence import Evidence
 
 STATUS_PATH = "/receipts/twilio/status"
 INBOUND_PATH = "/receipts/twilio/inbound"
-_AGAIN_S = "5"
-_REPLIES_KEPT = 10_000
+_AGAIN_S = 5.0
+_KEPT = 10_000  # Replies that were taken, and receipts that wait for the ledger.
 _STALE = timedelta(minutes=15)  # Twilio posts an answer at once, and once; what comes later was kept by somebody.
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
-_LATER = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": _AGAIN_S})
+_LATER = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": f"{_AGAIN_S:.0f}"})
 _DONE = Response(status_code=HTTPStatus.NO_CONTENT)
 
 log = structlog.get_logger(__name__)
@@ -49,26 +49,42 @@ Fetch = Callable[[str], Awaitable[Posted | None]]
 
 
 class Callbacks:
-    """The two endpoints.
-
-    Attributes:
-        sink: Where receipts go; None while the gateway is not running.
-    """
+    """The two endpoints."""
 
     def __init__(self, seal: Seal, recall: Recall, *, fetch: Fetch, clock: Clock) -> None:
-        self.sink: ReceiptSink | None = None
+        self._sink: ReceiptSink | None = None  # None while the gateway is not running.
+        self._owed: deque[Receipt] = deque(maxlen=_KEPT)
         self._seal = seal
         self._recall = recall
         self._fetch = fetch
         self._clock = clock
         self._replies: OrderedDict[str, None] = OrderedDict()
-
-    def routes(self) -> Sequence[BaseRoute]:
-        """Return the endpoints of DESIGN §10."""
-        return (
+        self._routes = (
             Route(STATUS_PATH, self._told(self._status, STATUS_PATH), methods=["POST"]),
             Route(INBOUND_PATH, self._told(self._inbound, INBOUND_PATH), methods=["POST"]),
         )
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the endpoints of DESIGN §10."""
+        return self._routes
+
+    async def run(self, sink: ReceiptSink) -> None:
+        """Bring receipts to `sink`, until cancelled; those that it could not commit again and again."""
+        self._sink = sink
+        try:
+            while True:
+                await self._pay()
+                await self._clock.sleep(_AGAIN_S)
+        finally:
+            self._sink = None
+
+    async def _pay(self) -> None:
+        """Commit what is owed; after a refusal another one comes first the next time, so that none blocks the others."""
+        for receipt in tuple(self._owed):
+            if not await self._committed(receipt):
+                self._owed.rotate(-1)
+                return
+            self._owed.remove(receipt)
 
     def _told(
         self, take: Callable[[Request, Form], Awaitable[Response]], path: str
@@ -105,13 +121,11 @@ class Callbacks:
         report = Report(
             NAME, attempt, word.evidence, failed=word.failed, reason=word.reason, raw=urlencode(raw, errors="replace")
         )
-        if not await self._committed(report):
-            return _LATER
         if sent is not None:
             self._recall.name(sent, sid)
             sent.failed = sent.failed or word.failed
             sent.fate = "over" if word.final else "accepted"
-        return _DONE
+        return await self._answer(report)
 
     async def _inbound(self, _request: Request, form: Form) -> Response:
         sid, now = _sid(form), self._clock.now()
@@ -123,12 +137,10 @@ class Callbacks:
         if now - posted.at > _STALE:
             raise HTTPException(403, "The answer is older than Twilio ever posts one: it was posted before.")
         raw = f"MessageSid={sid} {posted.text}"
-        if not await self._committed(Reply(NAME, posted.address, posted.text, at=posted.at, raw=raw)):
-            return _LATER
         self._replies[sid] = None
-        if len(self._replies) > _REPLIES_KEPT:
+        if len(self._replies) > _KEPT:
             self._replies.popitem(last=False)
-        return _DONE
+        return await self._answer(Reply(NAME, posted.address, posted.text, at=posted.at, raw=raw))
 
     async def _checked(self, sid: str, form: Form, *, now: datetime) -> Posted:
         """Ask Twilio for the answer: a signed form can be posted again years later, the message itself tells its time.
@@ -144,12 +156,19 @@ class Callbacks:
         text = form.get("Body") or form.get("OptOutType") or ""
         return Posted(form.get("From", ""), text, at=now)
 
+    async def _answer(self, receipt: Receipt) -> Response:
+        """Commit a receipt and say so; Twilio posts only once, so one that cannot be committed now is kept for `run`."""
+        if await self._committed(receipt):
+            return _DONE
+        self._owed.append(receipt)
+        return _LATER
+
     async def _committed(self, receipt: Receipt) -> bool:
-        if self.sink is None:
+        if self._sink is None:
             return False
         try:
-            await self.sink(receipt)
-        except Exception as error:  # noqa: BLE001 - whatever keeps the ledger from committing, Twilio shall post it again
+            await self._sink(receipt)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the ledger from committing, it is tried again
             log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
             return False
         return True

@@ -103,12 +103,9 @@ class Twilio:
     async def run(self, sink: ReceiptSink) -> None:
         """Hold the connections, ask after silent tries, watch the account, until cancelled."""
         async with self._link.open(), self._crew.at_work() as tasks:
-            self._callbacks.sink = sink
-            try:
-                tasks.create_task(self._lookup.run(sink), name="sms twilio look-ups")
-                await self._account.watch()
-            finally:
-                self._callbacks.sink = None
+            tasks.create_task(self._callbacks.run(sink), name="sms twilio callbacks")
+            tasks.create_task(self._lookup.run(sink), name="sms twilio look-ups")
+            await self._account.watch()
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the two callback endpoints of DESIGN §10."""
@@ -151,7 +148,7 @@ class Twilio:
         return False
 
     async def _post(self, outgoing: Outgoing, sent: Sent, *, valid_s: int) -> Outcome:
-        call = self._link.api.messages.create_async(
+        call = self._link.account.messages.create_async(
             to=outgoing.address,
             body=outgoing.texts[0].text,
             status_callback=f"{self._options.public_url}{STATUS_PATH}?attempt={quote(outgoing.attempt, safe='')}",
@@ -200,7 +197,7 @@ class Twilio:
         """See `channels.sms.twilio.callbacks.Fetch`."""
         try:
             async with self._link.open():
-                message = await within(_REPLY_S, self._link.api.messages(sid).fetch_async())
+                message = await within(_REPLY_S, self._link.account.messages(sid).fetch_async())
         except RefusedError as error:
             if error.status == _HTTP_NOT_FOUND:
                 raise LookupError(sid) from error

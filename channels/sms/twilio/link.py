@@ -17,7 +17,7 @@ import aiohttp
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from twilio.rest.api.v2010 import V2010
+from twilio.rest.api.v2010.account import AccountContext
 
 from warnd.clock import Clock
 
@@ -70,12 +70,12 @@ class Link:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
         self._connections = connections
         self._clock = clock
-        self._client: Client | None = None
+        self._account: AccountContext | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold the connections; when it is open already, share them."""
-        if self._client is not None:
+        if self._account is not None:
             yield
             return
         connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S)
@@ -86,17 +86,17 @@ class Link:
             # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
             client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
             client.api.base_url = self._base_url
-            self._client = client
+            self._account = client.api.v2010.accounts(self.account_sid)
             try:
                 yield
             finally:
-                self._client = None
+                self._account = None
 
     @property
-    def api(self) -> V2010:
-        """The library's view of the API; only while open. Its calls raise `LinkError` through `call`."""
-        assert self._client is not None, "the link is not open"
-        return self._client.api.v2010
+    def account(self) -> AccountContext:
+        """The library's view of the account; only while open. Await its calls through `within`."""
+        assert self._account is not None, "the link is not open"
+        return self._account
 
 
 @asynccontextmanager

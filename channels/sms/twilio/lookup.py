@@ -21,6 +21,7 @@ _SETTLED_S = 15.0
 """After which a message that Twilio does not list was never made: far longer than it takes to make one."""
 _SILENCE_S = (120.0, 600.0, 3600.0)
 """When a message without a final state is asked about, in seconds after it was accepted: callbacks can be lost (DOMAIN §5)."""
+_AGAIN_S = 5.0
 _ABSENT = "not at Twilio when asked again"
 
 log = structlog.get_logger(__name__)
@@ -81,9 +82,11 @@ class Lookup:
         except LinkError as error:
             log.info("twilio_look_failed", attempt=sent.attempt, cause=str(error))
             done = False
-        except Exception as error:  # noqa: BLE001 - the ledger could not commit; the next look brings it again
+        except Exception as error:  # noqa: BLE001 - the ledger could not commit; a look soon brings it again
             log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
-            done = False
+            sent.looks -= 1
+            self._recall.plan(sent, self._clock.monotonic() + _AGAIN_S)
+            return
         if not done:
             self._plan(sent, times)
 
@@ -103,7 +106,7 @@ class Lookup:
     async def _ask_state(self, sent: Sent, sink: ReceiptSink) -> bool:
         """Return whether the message's final state is known now."""
         try:
-            message = await within(self._timeout_s, self._link.api.messages(sent.sid).fetch_async())
+            message = await within(self._timeout_s, self._link.account.messages(sent.sid).fetch_async())
         except RefusedError as error:
             log.info("twilio_message_gone", attempt=sent.attempt, cause=str(error))
             return True
@@ -122,7 +125,7 @@ class Lookup:
         return True
 
     async def _listed(self, sent: Sent) -> Candidate | None:
-        messages = await within(self._timeout_s, self._link.api.messages.list_async(to=sent.to, limit=_LISTED))
+        messages = await within(self._timeout_s, self._link.account.messages.list_async(to=sent.to, limit=_LISTED))
         return self._recall.match(sent, [candidate(message) for message in messages])
 
     def _take(self, sent: Sent, found: Candidate) -> None:
