@@ -130,6 +130,7 @@ class World:
     phones: Wire
     speakers: Wire
     folder: Path
+    mail: Wire | None = None
 
     async def query(self, statement: str, **values: Any) -> list[Any]:
         """Read rows straight from the store."""
@@ -367,7 +368,7 @@ async def resumed(
         public_url="http://127.0.0.1",
         build={name: _build(wire) for name, wire in wires.items()},
     )
-    world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"], folder)
+    world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"], folder, wires.get("email"))
     async with asyncio.TaskGroup() as group:
         group.create_task(daemon.run())
         await asyncio.sleep(0)
