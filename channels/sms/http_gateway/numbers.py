@@ -1,17 +1,7 @@
-"""Phone numbers as a gateway writes them, and back to how they stand in addresses. Pure."""
+"""Phone numbers in the form that the settings name. Pure."""
 
-import re
-
+from channels.sms.numbers import international
 from warnd.settings.sections.sms_http import SmsHttp
-
-_NUMBER = re.compile(r"\+?[0-9]{3,20}")
-_NOISE = re.compile(r"[\s().-]+")
-_NATIONAL_MAX = 11  # Digits of the longest national number that a country code may be missing from (China's mobiles).
-
-
-def is_number(address: str) -> bool:
-    """Say whether an address is a phone number at all."""
-    return _NUMBER.fullmatch(address) is not None
 
 
 def written(address: str, section: SmsHttp) -> str:
@@ -33,18 +23,5 @@ def written(address: str, section: SmsHttp) -> str:
 
 
 def address(told: str, section: SmsHttp) -> str:
-    """Return the address of a number as the gateway wrote it, whichever of its ways it used: "+8613800138000"."""
-    plain = _NOISE.sub("", told)
-    if plain.startswith("+"):
-        return plain
-    if plain.startswith("00"):
-        return f"+{plain[2:]}"
-    code = section.country_code
-    if plain.startswith(code) and (section.number_format != "national" or len(plain) > _NATIONAL_MAX):
-        return f"+{plain}"
-    if section.number_format == "national" and len(plain) < _SHORTEST_NATIONAL:
-        return plain
-    return f"+{code}{plain}"
-
-
-_SHORTEST_NATIONAL = 7  # Shorter ones are short codes, which belong to no country.
+    """Return the address of a number as the gateway wrote it."""
+    return international(told, country_code=section.country_code, national=section.number_format == "national")
