@@ -55,13 +55,13 @@ class Part:
     esm_class: int
 
 
-def parts_of(text: str, *, reference: int, gsm7_data_coding: int) -> tuple[Part, ...]:
+def parts_of(text: str, *, reference: int, gsm_data_coding: int) -> tuple[Part, ...]:
     """Return the parts of a text.
 
     Args:
         text: Whole.
         reference: 0 to 255, the same for all parts and another for the next long text to that phone.
-        gsm7_data_coding: What the message centre calls its GSM alphabet; one octet carries one character there.
+        gsm_data_coding: What the message centre calls its GSM alphabet; one octet carries one character there.
 
     Raises:
         TooLongError: See there.
@@ -70,7 +70,7 @@ def parts_of(text: str, *, reference: int, gsm7_data_coding: int) -> tuple[Part,
     if len(pieces) > PARTS_MAX:
         raise TooLongError(f"it makes {len(pieces)} parts; {PARTS_MAX} can be counted")
     gsm7 = alphabet(text) == "gsm7"
-    coding = gsm7_data_coding if gsm7 else UCS2
+    coding = gsm_data_coding if gsm7 else UCS2
     count = len(pieces)
     return tuple(
         Part(
@@ -109,11 +109,11 @@ def without_header(body: bytes, esm_class: int) -> bytes:
     return body
 
 
-def text_of(body: bytes, *, data_coding: int, gsm7_data_coding: int) -> str:
+def text_of(body: bytes, *, data_coding: int, gsm_data_coding: int) -> str:
     """Return what a phone wrote; whatever cannot be read becomes a replacement character, for a human will look at it."""
     if data_coding == UCS2:
         return body.decode("utf-16-be", "replace")
-    if data_coding in {0, gsm7_data_coding}:
+    if data_coding in {0, gsm_data_coding}:
         return gsm7_text(body)
     return body.decode("latin-1" if data_coding == 3 else "ascii", "replace")  # noqa: PLR2004 - SMPP 3.4 §5.2.19: 3 is Latin 1
 

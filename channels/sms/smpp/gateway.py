@@ -151,7 +151,7 @@ class SmppGateway:
         try:
             self._reference = (self._reference + 1) % _REFERENCES
             parts = parts_of(
-                outgoing.texts[0].text, reference=self._reference, gsm7_data_coding=self._section.gsm7_data_coding
+                outgoing.texts[0].text, reference=self._reference, gsm_data_coding=self._section.gsm_data_coding
             )
         except TooLongError as error:
             return Failed(f"too long: {error}")

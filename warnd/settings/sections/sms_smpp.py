@@ -52,7 +52,7 @@ class SmsSmpp(Table):
     validity: Literal["relative", "absolute", "none"] = Field(
         default="relative", description='how the life of a text is told: "relative", "absolute" or "none"'
     )
-    gsm7_data_coding: Octet = Field(
+    gsm_data_coding: Octet = Field(
         default=0, description="the data coding of texts in the GSM alphabet, one octet for each character, 0 to 255"
     )
     message_id_base: Literal["same", "hex_in_answer", "decimal_in_answer"] = Field(
