@@ -68,7 +68,7 @@ def _read(mail: Message, tokens: Tokens, own: frozenset[str]) -> Mail:
     if "@" not in address or not words or _header(mail, "Return-Path").strip() == "<>":
         return Mail("rubbish")
     # With its subject no answer is a bare "1", "ok" or "stop": anybody can write such a mail in another's name, so it settles nothing.
-    text = f"{_one_line(_header(mail, 'Subject')) or '(no subject)'}\n{words}"[:_TEXT_MAX]
+    text = f"Subject: {_one_line(_header(mail, 'Subject'))}\n{words}"[:_TEXT_MAX]
     return Mail("answer", (Reply(CHANNEL, address=address, text=text, at=_moment(_header(mail, "Date"))),))
 
 

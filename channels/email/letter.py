@@ -63,7 +63,7 @@ def draft(message: Message, text: Text, options: EmailOptions, *, asks: bool) ->
     second = f"\r\n--{_ALTERNATIVE}\r\n{part('html')}" if text.html else ""
     return Draft(
         headers=_headers(message, text, options) + first.encode("ascii"),
-        plain=_pieces(plain + "\n"),
+        plain=_pieces(plain.rstrip("\n") + "\n"),
         between=second.encode("ascii"),
         rich=_pieces(text.html) if text.html else (b"",),
         after=_ending(message),
