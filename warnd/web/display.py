@@ -19,6 +19,7 @@ from warnd.web.pages import Pages
 from warnd.web.places import Places
 from warnd.web.sheets import Sheets
 from warnd.web.site import Picture, Shown, Site
+from warnd.web.wording import COLOURED
 
 _SLIDE_MOST = 999
 
@@ -79,6 +80,7 @@ class Boards:
             "words": self._sheets.words,
             "local": lambda when, lang: self._sheets.short(when.astimezone(doors.node.timezone), lang),
             "milliseconds": _milliseconds,
+            "coloured": COLOURED,
             "now": now,
         }
         return self._sheets.render("display.html.j2", choice, path=request.url.path, version=picture.version, **values)

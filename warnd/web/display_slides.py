@@ -2,23 +2,29 @@
 
 Sizes: a board is read at 10 m. Letters must fill 16 minutes of arc (ISO 9241-303), 47 mm there. On a 55-inch screen (685 mm high) that
 is 6.8 % of its height; a Chinese letter fills about 0.92 of its font size, a Latin capital 0.7. So `board.css` sets 8 and 10 hundredths
-of the screen's shorter side, and this is how many letters then fit.
+of the screen's shorter side, and this is how many letters then fit on a 16:9 screen.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from warnd.web.wording import PageWarning
+from warnd.web.wording import COLOURED, PageWarning
 
 WARNINGS_MOST = 6  # In rotation; a seventh would come round too late to be of use.
 _PARTS_MOST = 4
 _LINES = 3
 _WIDE_PER_LINE = 20  # Full-width letters at 8 hundredths, in 16:9.
 _NARROW_PER_LINE = 30  # Latin letters at 10 hundredths.
-_PLACES_MOST = 40  # Columns; one line and a half.
+_LINES_UNNAMED = (
+    2  # Where the title is in a language in which we cannot name the colour, so that the level takes a line.
+)
+_TITLE_MOST = 52  # Columns of half a full-width letter; two lines.
+_PLACES_MOST = {True: 40, False: 30}  # Columns where letters are full-width, and where they are not; one line.
+_SHORT = 0.5  # Of the lines: a text that leaves that much room is written larger.
+_FULL_WIDTH = ("zh", "yue", "ja", "ko")
 _SENTENCE = re.compile(r"(?<=[。！？；!?;])|(?<=\.)\s+|\n+")
 
 
@@ -29,7 +35,9 @@ class Slide:
     Attributes:
         page: The warning, in one language.
         words: The language of everything around it.
+        title: The hazard with its level.
         text: What to do, or a part of it.
+        short: It leaves room to be written larger.
         part, parts: Which part, from 1.
         places: Names of the areas, as many as fit.
         expires_at: When it leaves by itself, whether or not the centre can still be heard; None = it has no end.
@@ -37,7 +45,9 @@ class Slide:
 
     page: PageWarning
     words: str
+    title: str
     text: str
+    short: bool
     part: int
     parts: int
     places: str
@@ -46,18 +56,32 @@ class Slide:
 
 def slides(page: PageWarning, *, words: str, text: str, expires_at: datetime | None) -> list[Slide]:
     """Return the slides of one warning in one language."""
-    parts = cut(text)
-    joined = "、" if page.lang == "zh" else ", "
-    first = Slide(page, words, "", 1, len(parts), clipped(joined.join(page.areas), _PLACES_MOST), expires_at)
-    return [replace(first, text=part, part=number) for number, part in enumerate(parts, 1)]
+    lines = _LINES if page.lang in COLOURED else _LINES_UNNAMED
+    parts = cut(text, lines=lines)
+    wide = page.lang in _FULL_WIDTH
+    places = clipped(("、" if wide else ", ").join(page.areas), _PLACES_MOST[wide])
+    return [
+        Slide(
+            page=page,
+            words=words,
+            title=clipped(page.title, _TITLE_MOST),
+            text=part,
+            short=_lines(part) <= lines * _SHORT,
+            part=number,
+            parts=len(parts),
+            places=places,
+            expires_at=expires_at,
+        )
+        for number, part in enumerate(parts, 1)
+    ]
 
 
-def cut(text: str) -> list[str]:
-    """Return the text in parts that fit on a screen, at sentences where it has them; at least one, at most `_PARTS_MOST`."""
+def cut(text: str, *, lines: int = _LINES) -> list[str]:
+    """Return the text in parts that fit into `lines`, at sentences where it has them; at least one, at most `_PARTS_MOST`."""
     parts: list[str] = []
     for sentence in (each.strip() for each in _SENTENCE.split(text)):
-        for piece in _pieces(sentence):
-            if parts and _lines(f"{parts[-1]} {piece}") <= _LINES:
+        for piece in _pieces(sentence, lines):
+            if parts and _lines(f"{parts[-1]} {piece}") <= lines:
                 parts[-1] = f"{parts[-1]}{'' if _is_wide(parts[-1][-1]) else ' '}{piece}"
             else:
                 parts.append(piece)
@@ -76,12 +100,12 @@ def clipped(text: str, columns: int) -> str:
     return text
 
 
-def _pieces(sentence: str) -> list[str]:
+def _pieces(sentence: str, lines: int) -> list[str]:
     """Return a sentence that is too long for a screen in pieces: at spaces, or anywhere where the script has none."""
     pieces: list[str] = []
     rest = sentence
-    while _lines(rest) > _LINES:
-        end = next(at for at in range(len(rest), 0, -1) if _lines(rest[:at]) <= _LINES)
+    while _lines(rest) > lines:
+        end = next(at for at in range(len(rest), 0, -1) if _lines(rest[:at]) <= lines)
         space = rest.rfind(" ", end // 2, end)
         end = space if space > 0 else end
         pieces.append(rest[:end].strip())

@@ -58,7 +58,9 @@ class Feeds:
         doors, choice = doors_of(request), self._feed_choice(request)
         picture = await self._picture(place)
         made = partial(self._make_atom, picture, place, choice=choice, doors=doors)
-        return answer(request, await self._made(("atom", _code(place), choice.key, picture.version), made))
+        return answer(
+            request, await self._made(("atom", _code(place), choice.key, picture.version, picture.changed_at), made)
+        )
 
     async def _json(self, request: Request, place: Place | None) -> Response:
         picture = await self._picture(place)
@@ -68,7 +70,7 @@ class Feeds:
             content = json_feed(picture, place=place, public_url=public_url)
             return Body(content, _JSON_TYPE, changed_at=picture.changed_at)
 
-        return answer(request, await self._made(("json", _code(place), "", picture.version), made))
+        return answer(request, await self._made(("json", _code(place), "", picture.version, picture.changed_at), made))
 
     async def _picture(self, place: Place | None) -> Picture:
         picture = await self._site.picture()

@@ -17,7 +17,7 @@ from warnd.web.doors import doors_of
 from warnd.web.pages import Pages
 from warnd.web.places import Places
 from warnd.web.site import Change, Picture, Site
-from warnd.web.sse import EventStream, event
+from warnd.web.sse import EventStream, address_of, event
 
 _NUMBER_MOST = 12  # Digits.
 
@@ -37,11 +37,11 @@ class News:
         if code is not None and place is None:
             return await self._pages.error(request, 404)
         streams = doors_of(request).site_streams
-        if streams.full:
+        if streams.is_full_for(address_of(request.scope)):
             answered = await self._pages.error(request, 503)
             answered.headers["Retry-After"] = "30"
             return answered
-        listener = _Listener(self._site, self._places, place, told=self._told(request))
+        listener = Listener(self._site, self._places, place, told=self._told(request))
         return EventStream(streams, listener.look)
 
     def _told(self, request: Request) -> int | None:
@@ -52,7 +52,7 @@ class News:
         return int(number)
 
 
-class _Listener:
+class Listener:
     """Knows how far one listener has been told."""
 
     def __init__(self, site: Site, places: Places, place: Place | None, *, told: int | None) -> None:

@@ -128,7 +128,8 @@ class Pages:
         """Return a page of what is in force; it is made once a minute for all who read the same."""
         doors, choice = doors_of(request), self._sheets.choice(request)
         now = doors.clock.now().astimezone(doors.node.timezone).replace(second=0, microsecond=0)
-        key = (template, request.url.path, place, choice.key, picture.version, now)
+        after = request.query_params.get("after", "")
+        key = (request.url.path, after, choice.key, picture.version, now)
         body = self._shelf.get(key)
         if body is None:
             cards, lines = room

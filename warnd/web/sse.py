@@ -5,6 +5,7 @@ misses nothing but the states in between.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.responses import Response
@@ -29,6 +30,7 @@ class Streams:
 
     Attributes:
         closing: True once the daemon stops; every stream then ends at its next look.
+        by_address: How many are open to each address.
         slow_s: How long a client may take for one chunk.
     """
 
@@ -41,13 +43,16 @@ class Streams:
         heartbeat_s: float = HEARTBEAT_S,
         slow_s: float = SLOW_S,
         heartbeat: Callable[[], bytes] = lambda: STILL_HERE,
+        most_each: int | None = None,
     ) -> None:
         self.closing = False
         self.count = 0
+        self.by_address: Counter[str] = Counter()
         self.slow_s = slow_s
         self._heartbeat_s = heartbeat_s
         self._heartbeat = heartbeat
         self._most = most
+        self._most_each = most if most_each is None else most_each
         self._bell = bell
         self._clock = clock
 
@@ -55,6 +60,10 @@ class Streams:
     def full(self) -> bool:
         """True when no further stream may be opened."""
         return self.closing or self.count >= self._most
+
+    def is_full_for(self, address: str) -> bool:
+        """Return True when whoever is at this address may open no further one; many may share an address, few take all."""
+        return self.full or self.by_address[address] >= self._most_each
 
     def close(self) -> None:
         """Let every stream end now."""
@@ -88,7 +97,9 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the client leaves, stops reading, or the daemon stops."""
+        address = address_of(scope)
         self._streams.count += 1
+        self._streams.by_address[address] += 1
         try:
             async with asyncio.TaskGroup() as group:
                 speaking = group.create_task(self._speak(scope, send))
@@ -98,6 +109,9 @@ class EventStream(Response):
                 leaving.cancel()
         finally:
             self._streams.count -= 1
+            self._streams.by_address[address] -= 1
+            if not self._streams.by_address[address]:
+                del self._streams.by_address[address]
 
     async def _speak(self, scope: Scope, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -109,6 +123,12 @@ class EventStream(Response):
                 except TimeoutError:
                     return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address of whoever asks, "" if it is unknown."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 async def _left(receive: Receive) -> None:

@@ -18,7 +18,7 @@ Words = Mapping[str, str]
 _NOTHING = Info(category=(), event="", urgency="", severity="", certainty="")  # A Cancel need not say anything.
 _NAME_MAX = 200
 _EVENT_MAX = 60
-_COLOURED = ("zh", "en")  # Languages in which `warnd.render.hazard` names a colour.
+COLOURED = ("zh", "en")  # Languages in which `warnd.render.hazard` names a colour.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,16 @@ class Room:
     Attributes:
         text: Characters of an instruction or description.
         areas: Characters of all areas' names together.
+        brief: Times without year and zone: people read cards where they live, in the days in which they hold.
     """
 
     text: int
     areas: int
+    brief: bool = False
 
 
 PAGE = Room(text=2_000, areas=1_200)
-CARD = Room(text=160, areas=80)
+CARD = Room(text=160, areas=80, brief=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,14 @@ def page_warning(
     level = None if warning.cancels else warning.level
 
     def local(at: datetime | None) -> str:
-        return "" if at is None else f"{at.astimezone(timezone).strftime(words['time_format'])} ({timezone.key})"
+        if at is None:
+            return ""
+        here = at.astimezone(timezone)
+        return (
+            here.strftime(words["time_short"])
+            if room.brief
+            else f"{here.strftime(words['time_format'])} ({timezone.key})"
+        )
 
     return PageWarning(
         id=warning.id,
@@ -128,7 +137,7 @@ def _title(shown: Shown, info: Info, lang: str, words: Words) -> str:
 
 def _named(event: str, level: Level | None, lang: str) -> str:
     """Return the hazard with its level's colour where we have words for that; the badge beside it has them anyway."""
-    return hazard(event, level=level, lang=lang, limit=_EVENT_MAX) if lang in _COLOURED else event
+    return hazard(event, level=level, lang=lang, limit=_EVENT_MAX) if lang in COLOURED else event
 
 
 def _badge(shown: Shown) -> str:

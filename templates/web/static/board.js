@@ -11,7 +11,7 @@
   const page = () => document.getElementById("board");
   let centre = Number(page().dataset.now);
   let heard = performance.now();
-  let at = 0;
+  let at = Math.max(0, [...document.querySelectorAll(".slide")].findIndex((slide) => !slide.hidden));
   let turned = performance.now();
 
   const now = () => centre + (performance.now() - heard);
@@ -36,6 +36,16 @@
     return !over;
   });
 
+  // Words are cut for a 16:9 screen. On another shape a slide may need smaller letters, which is better than to lose its end.
+  const fit = (slide) => {
+    for (let size = 1; size >= 0.5; size -= 0.1) {
+      slide.style.fontSize = `${size}vmin`;
+      if (slide.scrollHeight <= slide.clientHeight) {
+        return;
+      }
+    }
+  };
+
   const show = () => {
     const lost = performance.now() - heard > CUT_OFF_MS;
     const slides = standing();
@@ -46,6 +56,9 @@
       none.hidden = false;
     }
     document.body.classList.toggle("lost", lost);
+    if (slides.length) {
+      fit(slides[at]);
+    }
     const cut = document.getElementById("cut");
     if (cut.hidden === lost) {
       const since = local(centre, { month: "numeric", day: "numeric", ...minutes });
