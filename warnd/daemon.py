@@ -43,6 +43,7 @@ from warnd.model.authority import Authority
 from warnd.model.cap import LevelRules
 from warnd.model.level import Level
 from warnd.model.plan import Plan
+from warnd.model.push import application_server_key, load_vapid_key
 from warnd.model.reason import Reason
 from warnd.model.region import stored_code
 from warnd.render import Templates, facts
@@ -52,6 +53,7 @@ from warnd.web import trial
 from warnd.web.answering import Links
 from warnd.web.app import create_app
 from warnd.web.doors import Node
+from warnd.web.push import Push
 from warnd.web.server import bind, serve
 
 _LANES_END_S = (
@@ -197,6 +199,7 @@ class Daemon:
             channels=tuple(self.channels.values()),
             problems=self.problems,
             links=Links(answer_key, tag, self.recorder.receipt),
+            push=_push(settings) if "push" in self.channels else None,
             site=settings.web.site,
             sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
@@ -328,6 +331,14 @@ class Daemon:
 def _node(settings: Settings) -> Node:
     own = settings.node
     return Node(name=own.name, jurisdiction=own.jurisdiction, timezone=own.timezone, languages=own.languages)
+
+
+def _push(settings: Settings) -> Push | None:
+    own = settings.push
+    if own is None:
+        return None
+    key = application_server_key(load_vapid_key(own.vapid_key_file))
+    return Push(key=key, services=own.services, most=own.subscriptions_max)
 
 
 def _severities(settings: Settings) -> dict[str, dict[str, Level]]:

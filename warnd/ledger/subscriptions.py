@@ -58,6 +58,21 @@ def unsubscribe(conn: Connection, *, endpoint_hash: str, region: str | None) -> 
     return ended.rowcount
 
 
+def move(conn: Connection, *, old_hash: str, subscription: Subscription) -> bool:
+    """Give a browser's subscriptions its new address; False if it has none. Those it has there already stay."""
+    values = {"old": old_hash, "hash": subscription.hash, "address": subscription.address}
+    conn.execute(
+        text(
+            "INSERT INTO subscription (address, endpoint_hash, region, lang, made_at) SELECT :address, :hash, region, lang, made_at "
+            "FROM subscription WHERE endpoint_hash = :old ORDER BY no ON CONFLICT (endpoint_hash, region) DO NOTHING"
+        ),
+        values,
+    )
+    if old_hash == subscription.hash:
+        return bool(_places(conn, old_hash))
+    return unsubscribe(conn, endpoint_hash=old_hash, region=None) > 0
+
+
 def drop(conn: Connection, *, leg_nos: Collection[int]) -> None:
     """Forget the browsers that these legs were for: their push service says that they are gone."""
     if leg_nos:

@@ -30,12 +30,14 @@ from warnd.web.news import News, sign_of_life
 from warnd.web.pages import Pages
 from warnd.web.places import Places
 from warnd.web.problems import Errors, documented
+from warnd.web.push import Push, Subscribing
 from warnd.web.sheets import Sheets
 from warnd.web.site import Site
 from warnd.web.sse import Streams
 
 API_STREAMS = 64
 SITE_STREAMS_MAX = 2_000  # And never more than half of the connections, so that pages are still served beside them.
+SITE_STREAMS_EACH = 16  # From one address at least, however few there may be; a quarter of all at most.
 _DESCRIPTION = (
     "Brings approved CAP warnings in and shows which villages have heard them. Every refusal is a problem document (RFC 9457) "
     "whose reasons say what is wrong, where, and what to do. Times are RFC 3339 in UTC."
@@ -54,6 +56,7 @@ def create_app(
     channels: Sequence[Channel] = (),
     problems: Callable[[], Sequence[str]] = tuple,
     links: Links | None = None,
+    push: Push | None = None,
     site: bool = True,
     sender_names: Mapping[str, str] | None = None,
     templates: Path | None = None,
@@ -61,7 +64,7 @@ def create_app(
     """Return the whole web of one daemon.
 
     Args:
-        ledger: Read, never written.
+        ledger: Read, and written only by browsers that subscribe.
         desk: Decides about what comes in.
         clock: Says what is in force now.
         bell: Rung after every commit that a page might show.
@@ -71,12 +74,13 @@ def create_app(
         channels: Their callback endpoints are mounted, their problems shown by `/readyz`.
         problems: What keeps the daemon's other parts from working, each as "part: what is wrong and what to do".
         links: What answer links are checked with; None = there are none.
+        push: What browsers subscribe with; None = they cannot.
         site: False = there is no public site; the API stays.
         sender_names: CAP sender -> its name for people, where a document gives none.
         templates: The folder with `web/` in it; None = the one that ships with warnd.
     """
     folder = (templates or shipped("templates")) / "web"
-    sheets = Sheets(folder, node=node, public_url=public_url)
+    sheets = Sheets(folder, node=node, public_url=public_url, push=push is not None)
     app = FastAPI(
         title="warnd",
         version=version("warnd"),
@@ -87,6 +91,7 @@ def create_app(
         redirect_slashes=False,
         middleware=[Middleware(SecurityHeaders, https=public_url.startswith("https:")), Middleware(BodyLimit)],
     )
+    open_pages = min(SITE_STREAMS_MAX, connections.most() // 2)
     app.state.doors = Doors(
         ledger=ledger,
         desk=desk,
@@ -98,7 +103,11 @@ def create_app(
         public_url=public_url.rstrip("/"),
         api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
         site_streams=Streams(
-            most=min(SITE_STREAMS_MAX, connections.most() // 2), bell=bell, clock=clock, heartbeat=sign_of_life(clock)
+            most=open_pages,
+            bell=bell,
+            clock=clock,
+            heartbeat=sign_of_life(clock),
+            most_each=max(SITE_STREAMS_EACH, open_pages // 4),
         ),
     )
     shown = Site(ledger=ledger, clock=clock, bell=bell)
@@ -117,6 +126,7 @@ def create_app(
             Route("/static/{name}", pages.static),
             Recordings(ledger, clock).route(),
             *(Answering(links, clock=clock, pages=pages, sheets=sheets).routes() if links is not None else ()),
+            *(Subscribing(push, monotonic=clock.monotonic).routes() if push is not None and site else ()),
             *(_public(pages, site=shown, places=places, sheets=sheets) if site else ()),
             *(route for channel in channels for route in channel.routes()),
         ]

@@ -19,6 +19,8 @@ _STATIC = {
     "live.js": "text/javascript; charset=utf-8",
     "board.css": "text/css; charset=utf-8",
     "board.js": "text/javascript; charset=utf-8",
+    "push.js": "text/javascript; charset=utf-8",
+    "push-worker.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 _OTHERS_MOST = 12  # Languages offered beside those that the page itself has.
@@ -32,7 +34,7 @@ class Sheets:
         languages: Those that there are words for, the node's first: a visitor whose language we do not have gets those.
     """
 
-    def __init__(self, folder: Path, *, node: Node, public_url: str) -> None:
+    def __init__(self, folder: Path, *, node: Node, public_url: str, push: bool = False) -> None:
         self._words: Mapping[str, Words] = {
             path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))
         }
@@ -48,6 +50,7 @@ class Sheets:
         self._templates = Environment(
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
+        self._templates.globals["push"] = push  # Whether browsers may subscribe.
         self._templates.globals["direction"] = direction
         self._templates.globals["own_name"] = own_name
         self._templates.globals["home"] = node.languages[0]  # The language of regions' own names.
