@@ -69,6 +69,8 @@ class Server:
         if self._listening is not None:
             self._listening.close()
         self.cut()
+        for _ in range(5):  # Turns in which the loop closes the sockets.
+            await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Break all connections off."""
@@ -90,7 +92,8 @@ class Server:
             require_starttls=start_tls,
             tls_context=self._context() if start_tls else None,
             authenticator=_authenticate if self.login else None,
-            auth_required=self.login,
+            auth_required=self.login and start_tls,  # aiosmtpd warns of a demand for logins without STARTTLS.
+            auth_exclude_mechanism=() if self.login else ("LOGIN", "PLAIN"),
             auth_require_tls=start_tls,
             enable_SMTPUTF8=self.international,
             timeout=60,
@@ -105,7 +108,13 @@ def _authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechan
 
 
 class _Faulty(SMTP):
-    """Lets a fault come before the text, where aiosmtpd has no hook."""
+    """Lets a fault come before the text, where aiosmtpd has no hook; knows its socket even where TLS failed."""
+
+    socket: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.socket = self.socket or transport  # After STARTTLS it is called again, with TLS's transport.
+        super().connection_made(transport)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         answer = await cast("_Handler", self.event_handler).fault("DATA", self, arg)
@@ -154,8 +163,10 @@ class _Handler:
 
 def abort(one: SMTP) -> None:
     """Break one connection off."""
-    if isinstance(one.transport, asyncio.WriteTransport):
-        one.transport.abort()
+    assert isinstance(one, _Faulty)
+    for transport in (one.transport, one.socket):
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
 
 def always(answer: str) -> Fault:
