@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from http import HTTPStatus
 
+import httpx
 from starlette.routing import BaseRoute
 
-from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, ReceiptSink
+from warnd.channel import NOT_STARTED, Accepted, Failed, Finding, Outcome, Outgoing, ReceiptSink
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence
 
 ADDRESS = "site"
+_PROBE_S = 5.0
+_ALIVE = "/healthz"
 
 
 class SitePage:
@@ -18,9 +22,13 @@ class SitePage:
     name = "web"
     strongest = Evidence.ACCEPTED
 
-    def __init__(self, *, clock: Clock, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, clock: Clock, announce: Callable[[str], None], own_url: str = "", public_url: str | None = None
+    ) -> None:
         self._clock = clock
         self._announce = announce
+        self._own_url = own_url
+        self._public_url = public_url
 
     async def send(self, batch: Sequence[Outgoing]) -> AsyncIterator[tuple[int, Outcome]]:
         """Announce each message; drills are refused for good, because no public page may ever show one."""
@@ -50,6 +58,38 @@ class SitePage:
         """Return None: the site is this process itself."""
         return None
 
+    async def probe(self) -> Sequence[Finding]:
+        """Look at the site as visitors do, if it is being served; see `warnd.channel.Prober`.
+
+        Before a start nobody answers, and that is as it should be.
+        """
+        if self._public_url is None:
+            return [
+                Finding("public site", told="http.public_url is not set: links name the address that is listened on")
+            ]
+        about = f"public site {self._public_url}"
+        if await _trouble(self._own_url):
+            return [Finding(about, told="`serve` is not running, so it was not tried")]
+        trouble = await _trouble(self._public_url)
+        fix = "Correct http.public_url, or what stands between the Internet and this server (proxy, name, certificate)."
+        return [
+            Finding(about, wrong=f"it does not show this site: {trouble}. {fix}" if trouble else None, told="answers")
+        ]
+
     def targets(self) -> Sequence[str]:
         """Return the site, which every public message goes to."""
         return (ADDRESS,)
+
+
+async def _trouble(url: str) -> str | None:
+    """Return why a warnd does not answer at an address, or None."""
+    try:
+        async with asyncio.timeout(_PROBE_S), httpx.AsyncClient(trust_env=False) as client:
+            answered = await client.get(url.rstrip("/") + _ALIVE)
+    except TimeoutError:
+        return f"no answer within {_PROBE_S:.0f} s"
+    except httpx.HTTPError as error:
+        return str(error) or type(error).__name__
+    if answered.status_code != HTTPStatus.OK:
+        return f"it answers {answered.status_code}"
+    return None if answered.text == "alive\n" else "something else answers there"

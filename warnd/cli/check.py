@@ -1,15 +1,19 @@
-"""`warnd check`: says before a start whether it would succeed. It changes nothing and connects to nothing."""
+"""`warnd check`: says before a start whether it would succeed. It changes nothing, and connects to others only with `--live`."""
 
 import asyncio
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from channels import STRONGEST
 from warnd import daemon
+from warnd.cli.live import Trial, trials
 from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
@@ -18,8 +22,22 @@ from warnd.model.loudspeaker import KeyFileError, load_private_key
 from warnd.render.speech import rehearse, studio_of
 from warnd.settings import Settings, SettingsError
 
+Live = Annotated[
+    bool, typer.Option("--live", help="Also try every gateway, server and broker; nobody is told anything.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")]
 
-def check(*, config: ConfigFile = None) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One line of the answer."""
+
+    part: str
+    ok: bool
+    told: str
+
+
+def check(*, config: ConfigFile = None, live: Live = False, as_json: Json = False) -> None:
     """Check settings, plans, authority, templates, keys, store and speech. Exits with 1 if something is wrong."""
     try:
         settings = load_settings(config)
@@ -32,19 +50,46 @@ def check(*, config: ConfigFile = None) -> None:
         "store": _store,
         "folders": _folders,
         "channels": _channels,
+        "links": _links,
         "speech": _speech,
     }
-    sound = all([_told(name, part, settings) for name, part in parts.items()])  # noqa: C419 - every part is to be told
-    raise typer.Exit(Exit.FINE if sound else Exit.NO)
+    found = [_tried(name, part, settings) for name, part in parts.items()]
+    tried = [line for trial in (trials(settings) if live else ()) for line in _lines(trial)]
+    if as_json:
+        say(
+            json.dumps(
+                {"checks": [asdict(one) for one in found], "live": [asdict(one) for one in tried]}, ensure_ascii=False
+            )
+        )
+    else:
+        _print(found, width=9)
+        _print(tried, width=max((len(one.part) for one in tried), default=0))
+    raise typer.Exit(Exit.FINE if all(one.ok for one in (*found, *tried)) else Exit.NO)
 
 
-def _told(name: str, part: Callable[[Settings], str], settings: Settings) -> bool:
+def _print(found: Sequence[_Found], *, width: int) -> None:
+    for one in found:
+        (say if one.ok else warn)(f"{one.part:{width}} {'' if one.ok else 'WRONG: '}{one.told}")
+
+
+def _lines(trial: Trial) -> list[_Found]:
+    if not trial.findings:
+        return [_Found(f"live {trial.channel}", True, "nothing to try")]
+    return [
+        _Found(
+            f"live {trial.channel}",
+            each.wrong is None,
+            f"{each.about}: {each.wrong or each.told or 'works'}",
+        )
+        for each in trial.findings
+    ]
+
+
+def _tried(name: str, part: Callable[[Settings], str], settings: Settings) -> _Found:
     try:
-        say(f"{name:9} {part(settings)}")
+        return _Found(name, True, part(settings))
     except (SettingsError, daemon.ConfigurationError, KeyFileError, StoreError, _Unfit, DBAPIError) as wrong:
-        warn(f"{name:9} WRONG: {wrong}")
-        return False
-    return True
+        return _Found(name, False, str(wrong))
 
 
 def _files(settings: Settings) -> str:
@@ -110,13 +155,25 @@ def _channels(settings: Settings) -> str:
     return f"on: {', '.join(on) or 'none'}; off: {', '.join(off) or 'none'}"
 
 
+def _links(settings: Settings) -> str:
+    """Say where answer links lead: whoever gets one must be able to open it."""
+    if settings.email is None and settings.apprise is None:
+        return "no answer links: [email] and [apprise] are off"
+    if settings.http.public_url is None:
+        listen = settings.http.listen
+        return f"NOTE: answer links lead to {listen.host}:{listen.port}, which recipients elsewhere cannot open. Set http.public_url."
+    return f"answer links lead to {str(settings.http.public_url).rstrip('/')}/a/"
+
+
 def _speech(settings: Settings) -> str:
     studio = studio_of(settings.speech, languages=settings.node.languages)
     if studio is None:
         return "off: loudspeakers speak with voices of their own"
     told = asyncio.run(rehearse(studio.engine, languages=settings.node.languages))
     if wrong := [f"{lang}: {trouble}" for lang, trouble in told.items() if trouble]:
-        fix = "Install the engine or its voice, or correct [speech]; until then terminals speak with voices of their own."
+        fix = (
+            "Install the engine or its voice, or correct [speech]; until then terminals speak with voices of their own."
+        )
         raise _Unfit(f"{'; '.join(wrong)}. {fix}")
     kept = f"{studio.stock} recordings by people, {studio.names} names in the lexicon"
     return f"{studio.engine.name} speaks {', '.join(told) or 'no language of the node'}; {kept}"
