@@ -26,6 +26,8 @@ from warnd.clock import Clock
 from warnd.model.evidence import Evidence
 from warnd.settings.sections.sms_http import HttpProbe, SmsHttp
 
+_SUCCESSES = range(200, 300)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -79,7 +81,7 @@ class HttpGateway:
             return Unknown(str(error))
         if answer.status in asked.absent:
             return Failed("the gateway never got it")
-        if answer.status not in self._section.answer.statuses:
+        if answer.status not in _SUCCESSES:
             return Unknown(f"HTTP {answer.status}")
         reader = Reader(answer, self._section.answer, encoding=self._section.encoding)
         return Accepted(reference(reader.at(self._section.answer.reference)))
