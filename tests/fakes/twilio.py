@@ -161,10 +161,11 @@ class FakeTwilio:
             "X-Twilio-Signature": sign(url, signed, token=token) if signature is None else signature,
             **(headers or {}),
         }
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in given.items() if value]
         path = url.removeprefix(PUBLIC_URL)
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as proxy:
-            return await proxy.post(path, content=body, headers={k: v for k, v in given.items() if v})
+            return await proxy.post(path, content=body, headers=encoded)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""

@@ -6,6 +6,7 @@ import structlog
 
 from channels.sms.twilio import codes
 from channels.sms.twilio.link import Link, LinkError, RefusedError, within
+from channels.sms.twilio.pause import pause
 from warnd.channel import Finding
 from warnd.clock import Clock
 
@@ -57,7 +58,7 @@ class Account:
             while True:
                 self._doubt.clear()
                 await self._look()
-                await self._pause(_LOOK_AGAIN_S if self._trouble or self._misses else _LOOK_S)
+                await pause(self._clock, _LOOK_AGAIN_S if self._trouble or self._misses else _LOOK_S, event=self._doubt)
         finally:
             self._trouble = "warnd has stopped asking it. Wait a moment"
 
@@ -90,16 +91,6 @@ class Account:
         if status != "active":
             return f"the account is {status or 'in no known state'}. {_MEND[20005]}", ""
         return None, f"account {account.friendly_name or self._link.account_sid} is active"
-
-    async def _pause(self, seconds: float) -> None:
-        async with asyncio.TaskGroup() as group:
-            waits = [
-                group.create_task(self._clock.sleep(seconds), name="sms twilio pause"),
-                group.create_task(self._doubt.wait(), name="sms twilio doubt"),
-            ]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
 
     def _set(self, trouble: str | None) -> None:
         if trouble != self._trouble:

@@ -1,5 +1,6 @@
 """What Twilio calls back: the states of messages and the answers of phones. Nothing is confirmed before it is committed."""
 
+import asyncio
 import re
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -59,6 +60,7 @@ class Callbacks:
         self._fetch = fetch
         self._clock = clock
         self._replies: OrderedDict[str, None] = OrderedDict()
+        self._in_debt = asyncio.Event()
         self._routes = (
             Route(STATUS_PATH, self._told(self._status, STATUS_PATH), methods=["POST"]),
             Route(INBOUND_PATH, self._told(self._inbound, INBOUND_PATH), methods=["POST"]),
@@ -72,9 +74,13 @@ class Callbacks:
         """Bring receipts to `sink`, until cancelled; those that it could not commit again and again."""
         self._sink = sink
         try:
+            await self._pay()
             while True:
-                await self._pay()
+                if not self._owed:
+                    self._in_debt.clear()
+                    await self._in_debt.wait()
                 await self._clock.sleep(_AGAIN_S)
+                await self._pay()
         finally:
             self._sink = None
 
@@ -161,6 +167,7 @@ class Callbacks:
         if await self._committed(receipt):
             return _DONE
         self._owed.append(receipt)
+        self._in_debt.set()
         return _LATER
 
     async def _committed(self, receipt: Receipt) -> bool:

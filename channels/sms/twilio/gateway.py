@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import quote
 
@@ -49,7 +49,7 @@ class TwilioOptions:
     """
 
     account_sid: str
-    auth_token: str
+    auth_token: str = field(repr=False)
     sender: str
     base_url: str
     public_url: str

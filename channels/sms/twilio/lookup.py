@@ -7,6 +7,7 @@ import structlog
 from channels.sms.gateway import NAME
 from channels.sms.twilio import statuses
 from channels.sms.twilio.link import Link, LinkError, RefusedError, within
+from channels.sms.twilio.pause import pause
 from channels.sms.twilio.recall import Candidate, Recall, Sent, candidate
 from warnd.channel import Accepted, Failed, Outcome, ReceiptSink, Report, Unknown
 from warnd.clock import Clock
@@ -35,6 +36,7 @@ class Lookup:
         self._recall = recall
         self._clock = clock
         self._timeout_s = timeout_s
+        self._planned = asyncio.Event()
 
     def doubted(self, sent: Sent) -> None:
         """Ask about a try whose answer was lost."""
@@ -67,12 +69,15 @@ class Lookup:
     async def run(self, sink: ReceiptSink) -> None:
         """Look at what is due, until cancelled."""
         while True:
-            due = self._recall.due(self._clock.monotonic(), limit=_AT_ONCE)
+            self._planned.clear()
+            now = self._clock.monotonic()
+            due = self._recall.due(now, limit=_AT_ONCE)
             async with asyncio.TaskGroup() as looks:
                 for sent in due:
                     looks.create_task(self._look(sent, sink))
             if len(due) < _AT_ONCE:
-                await self._clock.sleep(_TICK_S)
+                first = self._recall.first()
+                await pause(self._clock, None if first is None else max(_TICK_S, first - now), event=self._planned)
 
     async def _look(self, sent: Sent, sink: ReceiptSink) -> None:
         times = _DOUBT_S if sent.fate == "doubtful" else _SILENCE_S
@@ -85,7 +90,7 @@ class Lookup:
         except Exception as error:  # noqa: BLE001 - the ledger could not commit; a look soon brings it again
             log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
             sent.looks -= 1
-            self._recall.plan(sent, self._clock.monotonic() + _AGAIN_S)
+            self._look_at(sent, self._clock.monotonic() + _AGAIN_S)
             return
         if not done:
             self._plan(sent, times)
@@ -140,4 +145,11 @@ class Lookup:
     def _plan(self, sent: Sent, times: tuple[float, ...]) -> None:
         if sent.looks < len(times):
             before = times[sent.looks - 1] if sent.looks else 0.0
-            self._recall.plan(sent, self._clock.monotonic() + times[sent.looks] - before)
+            self._look_at(sent, self._clock.monotonic() + times[sent.looks] - before)
+
+    def _look_at(self, sent: Sent, moment: float) -> None:
+        """Put a look on the agenda; who waits for a later one must know only if this one is sooner."""
+        first = self._recall.first()
+        self._recall.plan(sent, moment)
+        if first is None or moment < first:
+            self._planned.set()

@@ -91,6 +91,10 @@ class Recall:
         """Have a look at `sent` when the clock's monotonic scale reaches `at`."""
         heapq.heappush(self._agenda, (at, next(self._order), sent.attempt))
 
+    def first(self) -> float | None:
+        """Return when the first look is due; None = none is planned."""
+        return self._agenda[0][0] if self._agenda else None
+
     def due(self, now: float, *, limit: int) -> list[Sent]:
         """Take from the agenda what is to be looked at by now."""
         found: list[Sent] = []
