@@ -96,6 +96,8 @@ class Chooser:
 
     def problem(self) -> str | None:
         """Return why no text can leave by either; while one can, the other's trouble is in the log and in `warnd check --live`."""
+        if not self._crew.working:
+            return "No SMS can leave: the gateways are not running yet. Wait a moment."
         troubles = [way.trouble() for way in self._ways]
         if None in troubles:
             return None

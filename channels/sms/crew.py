@@ -32,6 +32,11 @@ class Crew:
     def __init__(self) -> None:
         self._group: asyncio.TaskGroup | None = None
 
+    @property
+    def working(self) -> bool:
+        """Say whether jobs can run."""
+        return self._group is not None
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[asyncio.TaskGroup]:
         """Let jobs run while this lasts; the group also takes the gateway's other tasks."""
