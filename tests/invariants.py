@@ -268,7 +268,22 @@ def counters_tell_the_truth(conn: Connection) -> None:
         for row in _rows(conn, "SELECT * FROM counter WHERE n <> 0")
     }
     assert counted == dict(scanned)
+    _channels_tell_the_truth(conn)
     assert _tallies(conn) == _villages(conn)
+
+
+def _channels_tell_the_truth(conn: Connection) -> None:
+    """What channels are counted to have brought is what their legs say, and no leg says more than its delivery."""
+    legs = _rows(conn, "SELECT message_no, channel, evidence FROM leg WHERE delivery_no IS NOT NULL AND evidence > 0")
+    by_channel = Counter((row.message_no, row.channel, Evidence(row.evidence).word) for row in legs)
+    kept = _rows(conn, "SELECT * FROM channel_tally WHERE n <> 0 AND what <> 'segments'")
+    assert {(row.message_no, row.channel, row.what): row.n for row in kept} == dict(by_channel)
+    unlike = _rows(
+        conn,
+        "SELECT d.no, d.evidence, max(l.evidence) AS best FROM delivery d JOIN leg l ON l.delivery_no = d.no "
+        "GROUP BY d.no, d.evidence HAVING max(l.evidence) <> d.evidence",
+    )
+    assert not unlike, unlike
 
 
 def _tallies(conn: Connection) -> dict[tuple[int, str], tuple[int, int, int]]:

@@ -45,6 +45,8 @@ async def test_a_release_tokens_warning_goes_out_at_once(built: Centre) -> None:
         "evidence": {"none": 0, "accepted": 0, "delivered": 0, "presented": 0, "acknowledged": 0},
         "villages": {"targeted": 0, "confirmed": 0, "confirmed_late": 0, "unconfirmed": 0},
         "planned": False,
+        "channels": {},
+        "segments": {},
     }
 
 

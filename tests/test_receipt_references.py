@@ -200,8 +200,8 @@ def test_what_a_gateway_counted_is_what_it_cost(conn: Connection) -> None:
     gateway.told((one, Accepted("a", segments=3)), (other, Accepted("b")), (third, Failed("no", retry="permanent")))
     gateway.told((fourth, Unknown("time-out")))
     gateway.told((fourth, Accepted("c", segments=2)), (one, Accepted("a", segments=3)))
-    counted = _rows(conn, "SELECT channel, what, n FROM channel_tally")
-    assert [tuple(row) for row in counted] == [("sms", "segments", 6)]
+    counted = _rows(conn, "SELECT channel, what, n FROM channel_tally ORDER BY what")
+    assert [tuple(row) for row in counted] == [("sms", "accepted", 3), ("sms", "segments", 6)]
     parts = _rows(conn, "SELECT sum(parts) FROM attempt WHERE state = 'accepted'")
     assert parts[0][0] == 6
 

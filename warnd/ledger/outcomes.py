@@ -73,7 +73,7 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Le
         if isinstance(one.outcome, Accepted) and row.delivery_no is not None
     }
     deliveries.raise_evidence(conn, proved, stamp=stamp)
-    _tally(conn, known)
+    _tally(conn, known, mine=accepted)
     gone = [one.leg_no for one, _ in known if isinstance(one.outcome, Failed) and one.outcome.gone]
     subscriptions.drop(conn, leg_nos=gone)
     _tell(conn, known, stamp=stamp)
@@ -83,7 +83,7 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Le
 def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row[Any]]:
     statement = many(
         "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
-        "l.failures, l.wait_ms, l.channel, l.message_no, d.state AS delivery_state, m.id AS message_id "
+        "l.failures, l.wait_ms, l.channel, l.message_no, l.evidence, d.state AS delivery_state, m.id AS message_id "
         "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
         "WHERE l.no IN :nos",
         "nos",
@@ -155,6 +155,7 @@ def _wait_for_proof(conn: Connection, accepted: Sequence[tuple[Tried, Row[Any]]]
         conn.execute(
             text(
                 "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, repeat = 1, owner = NULL, lease_until = NULL, "
+                "evidence = CASE WHEN evidence < 1 AND delivery_no IS NOT NULL THEN 1 ELSE evidence END, "
                 "failures = CASE WHEN publication_no IS NULL THEN failures ELSE 0 END "  # Only silence ends a row of bad reports.
                 "WHERE no = :no"
             ),
@@ -239,15 +240,23 @@ def _learned(known: Sequence[tuple[Tried, Row[Any]]]) -> list[Learned]:
     ]
 
 
-def _tally(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]]) -> None:
-    """Count what gateways took; every try costs, whether or not it arrives."""
-    taken: Counter[tuple[int, str, str]] = Counter()
+def _tally(
+    conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, mine: Sequence[tuple[Tried, Row[Any]]]
+) -> None:
+    """Count what gateways took: its cost, for every try costs, and that it was taken. The legs of `mine` were raised with their state."""
+    taken: tallies.Deltas = Counter()
     for one, row in known:
         if isinstance(one.outcome, Accepted) and row.delivery_no is not None:
             taken[row.message_no, row.channel, tallies.SEGMENTS] += (
                 _parts(one) if row.attempt_state != "accepted" else 0
             )
+    for _, row in mine:
+        if row.delivery_no is not None and row.evidence < Evidence.ACCEPTED:
+            taken[row.message_no, row.channel, Evidence.ACCEPTED.word] += 1
     tallies.add(conn, taken)
+    raised = {row.no for _, row in mine}
+    others = {row.no for one, row in known if isinstance(one.outcome, Accepted)} - raised
+    tallies.raise_legs(conn, dict.fromkeys(others, Evidence.ACCEPTED))
 
 
 def _tell(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:

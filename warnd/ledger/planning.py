@@ -13,7 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import deliveries, legs, listeners, messages, optouts, publications, subscribers, targets, villages
+from warnd.ledger import (
+    deliveries,
+    legs,
+    listeners,
+    messages,
+    optouts,
+    publications,
+    subscribers,
+    tallies,
+    targets,
+    villages,
+)
 from warnd.ledger.counters import add_planned
 from warnd.ledger.events import Stamp
 from warnd.ledger.values import many
@@ -144,6 +155,7 @@ def _audience(
     deliveries.settle_planned(conn, message_no=message.no, after=before, now_ms=stamp.now_ms)
     legs.plan(conn, message=message, plan=plan, index=index, after=before, channels=means.channels)
     optouts.overrule(conn, message_no=message.no, after=before, stamp=stamp)
+    tallies.add_planned(conn, message_no=message.no, after=before)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
     return left
@@ -316,6 +328,7 @@ def carry_range(
     publications.cover_new(conn, message_no=message.no, after=before)
     legs.carry(conn, message=message, plan=plan, old_no=old_no, after=before, channels=channels)
     _tell_terminals(conn, message, plan, after=before, channels=channels)
+    tallies.add_planned(conn, message_no=message.no, after=before)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
 
@@ -351,6 +364,7 @@ def _carry_listeners(
     )
     publications.cover_new(conn, message_no=message.no, after=before)
     _tell_terminals(conn, message, plan, after=before, channels=means.channels)
+    tallies.add_planned(conn, message_no=message.no, after=before)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
     return {"of": cursor["of"], **place} if place else {"of": cursor["of"] + 1, "after": 0}

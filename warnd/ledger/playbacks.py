@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Playback
-from warnd.ledger import deliveries, events, latecomers, legs, terminals
+from warnd.ledger import deliveries, events, latecomers, legs, tallies, terminals
 from warnd.ledger.counters import Cell, move
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import backoff_ms
@@ -70,6 +70,7 @@ def _consequences(conn: Connection, playbacks: Sequence[tuple[Playback, float]],
             group.add(delivery_no, playback, jitter=jitter, now_ms=stamp.now_ms)
     events.append_all(conn, told, stamp=stamp)
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
+    tallies.raise_deliveries(conn, group.proofs, channel="mqtt")
     latecomers.tell(conn, group.proofs)
     _let_them_play(conn, group.plays, stamp.now_ms)
     _try_sooner(conn, group.sooner)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import deliveries
+from warnd.ledger import deliveries, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, lane, priority
 from warnd.ledger.values import dumps
@@ -151,6 +151,7 @@ def cover(conn: Connection, *, publication_no: int, stamp: Stamp) -> None:
     for start in range(0, len(found), _GROUP):
         proofs = dict.fromkeys(found[start : start + _GROUP], Evidence.ACCEPTED)
         deliveries.raise_evidence(conn, proofs, stamp=stamp)
+        tallies.raise_deliveries(conn, proofs, channel=row.channel)
 
 
 def cover_new(conn: Connection, *, message_no: int, after: int) -> None:

@@ -5,14 +5,14 @@ is kept unmatched and shown.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
-from warnd.ledger import deliveries, digits, events, latecomers, optouts, references
+from warnd.ledger import deliveries, digits, events, latecomers, optouts, references, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, lose_patience
@@ -38,14 +38,17 @@ class Arrived:
 
 @dataclass(slots=True)
 class _Group:
-    """What one group of receipts amounts to: proofs by delivery, and matched reports by message for the record."""
+    """What one group of receipts amounts to: proofs by delivery and by leg, and matched reports by message for the record."""
 
     proofs: dict[int, Evidence] = field(default_factory=dict)
+    legs: dict[int, Evidence] = field(default_factory=dict)
     matched: dict[str, list[list[Any]]] = field(default_factory=dict)
 
-    def prove(self, delivery_no: int, evidence: Evidence) -> None:
-        """Join one proof."""
+    def prove(self, delivery_no: int, evidence: Evidence, *, legs: Iterable[int]) -> None:
+        """Join one proof, which came by these legs."""
         self.proofs[delivery_no] = max(self.proofs.get(delivery_no, Evidence.NONE), evidence)
+        for leg_no in legs:
+            self.legs[leg_no] = max(self.legs.get(leg_no, Evidence.NONE), evidence)
 
 
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
@@ -82,6 +85,7 @@ def _settle(conn: Connection, group: _Group, *, stamp: Stamp) -> None:
     for message_id, reports in group.matched.items():
         events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
+    tallies.raise_legs(conn, group.legs)
     answered = [no for no, evidence in group.proofs.items() if evidence >= Evidence.ACKNOWLEDGED]
     if answered:
         digits.answered(conn, answered, now_ms=stamp.now_ms)
@@ -142,7 +146,7 @@ def _consequences(
     if report.failed:
         _negative(conn, report, row, jitter=jitter, stamp=stamp)
     else:
-        group.prove(row.delivery_no, _proved(conn, row))
+        group.prove(row.delivery_no, _proved(conn, row), legs=[row.leg_no])
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
@@ -265,9 +269,18 @@ def _reply(conn: Connection, reply: Reply, group: _Group, *, stamp: Stamp) -> No
     elif message_no is not None and answered:
         digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
         for delivery_no in answered:
-            group.prove(delivery_no, Evidence.ACKNOWLEDGED)
+            group.prove(delivery_no, Evidence.ACKNOWLEDGED, legs=_legs(conn, reply, delivery_no))
     else:
         _tell_stranger(conn, reply.channel, key, stamp=stamp)
+
+
+def _legs(conn: Connection, reply: Reply, delivery_no: int) -> list[int]:
+    """Return the leg that asked where the reply came from."""
+    rows = conn.execute(
+        text("SELECT no FROM leg WHERE delivery_no = :delivery AND channel = :channel AND address = :address"),
+        {"delivery": delivery_no, "channel": reply.channel, "address": reply.address},
+    )
+    return list(rows.scalars())
 
 
 def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key: str, stamp: Stamp) -> int:

@@ -373,6 +373,7 @@ leg = Table(
     Column("token", Integer, nullable=False),  # Fencing: rises with each claim
     Column("lease_until", Instant),
     Column("last_at", Instant),  # When its last attempt was claimed
+    Column("evidence", SmallInteger, nullable=False, server_default="0"),  # The strongest that came by this channel
     CheckConstraint("(delivery_no IS NULL) <> (publication_no IS NULL)", name="one_purpose"),
     UniqueConstraint("delivery_no", "channel", "address"),
     UniqueConstraint("publication_no"),
@@ -512,18 +513,18 @@ Index("ix_subscription_region", subscription.c.region, subscription.c.no)
 
 # ---- what loudspeakers say ------------------------------------------------------------------------------------------------------------
 
-# Recordings by their hash: synthesised, or made by people.
+# Recordings, synthesised or made by people. Other words may have the same sound, and so the same hash.
 recording = Table(
     "recording",
     metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("made_of", Text, nullable=False),  # Equal for equal words, voice and lexicon, so that nothing is made twice
+    Column("made_of", Text, primary_key=True),  # Equal for equal words, voice and lexicon, so that nothing is made twice
+    Column("sha256", Text, nullable=False),
     Column("media", LargeBinary, nullable=False),
     Column("size", Integer, nullable=False),  # Bytes of `media`
     Column("media_type", Text, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     Column("made_at", Instant, nullable=False),
-    Index("ix_recording_made_of", "made_of"),
+    Index("ix_recording_sha256", "sha256"),
 )
 # What a message's commands carry, decided once: a second command of the same (message_id, seq) must say the same (DESIGN §9).
 spoken = Table(
@@ -602,7 +603,7 @@ counter = Table(
     Column("state", Text, primary_key=True),
     Column("n", Integer, nullable=False),
 )
-# What went out and what came of it by channel: "segments" that gateways took.
+# What went out and what came of it by channel: "segments" that gateways took, and legs by their exact strongest evidence ("delivered").
 channel_tally = Table(
     "channel_tally",
     metadata,

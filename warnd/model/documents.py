@@ -48,6 +48,16 @@ class EvidenceCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelCounts:
+    """Recipients' addresses on one channel, each once at the exact strongest that came by this channel."""
+
+    accepted: int = 0
+    delivered: int = 0
+    presented: int = 0
+    acknowledged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VillageCounts:
     """Villages: `confirmed` includes `confirmed_late`."""
 
@@ -62,6 +72,7 @@ class Totals:
     """How far a warning has come; `planned` is False while recipients are still being worked out.
 
     Attributes:
+        channels: Channel -> what came by it; a person who is told by two channels counts in both.
         segments: Channel -> parts that gateways took so far, repeats included: what it costs. A mail is one.
     """
 
@@ -70,6 +81,7 @@ class Totals:
     villages: VillageCounts = VillageCounts()
     planned: bool = False
     segments: dict[str, int] = field(default_factory=dict)
+    channels: dict[str, ChannelCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

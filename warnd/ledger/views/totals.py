@@ -33,7 +33,7 @@ def totals(conn: Connection, *, ids: Sequence[str]) -> dict[str, Totals]:
         row.message_no: VillageCounts(row.targeted, row.confirmed, row.late, row.targeted - row.confirmed)
         for row in conn.execute(_VILLAGES, {"nos": list(closed)})
     }
-    segments = tallies.segments(conn, list(closed))
+    segments, channels = tallies.segments(conn, list(closed)), tallies.evidence(conn, list(closed))
     return {
         row.id: Totals(
             deliveries=DeliveryCounts(**states[row.no]),
@@ -41,6 +41,7 @@ def totals(conn: Connection, *, ids: Sequence[str]) -> dict[str, Totals]:
             villages=villages.get(row.no, VillageCounts()),
             planned=row.stage == "planned",
             segments=segments.get(row.no, {}),
+            channels=channels.get(row.no, {}),
         )
         for row in messages
     }

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "address", name="pk_opt_out"),
     )
+    op.add_column("leg", sa.Column("evidence", sa.SmallInteger(), server_default="0", nullable=False))
     op.create_table(
         "asked",
         sa.Column("address", sa.Text(), nullable=False),
@@ -86,16 +87,16 @@ def upgrade() -> None:
     op.create_index("ix_subscription_region", "subscription", ["region", "no"], unique=False)
     op.create_table(
         "recording",
-        sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("made_of", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("media", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("sha256", name="pk_recording"),
+        sa.PrimaryKeyConstraint("made_of", name="pk_recording"),
     )
-    op.create_index("ix_recording_made_of", "recording", ["made_of"], unique=False)
+    op.create_index("ix_recording_sha256", "recording", ["sha256"], unique=False)
     op.create_table(
         "spoken",
         sa.Column("message_no", _No, nullable=False),
