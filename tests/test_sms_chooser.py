@@ -345,7 +345,7 @@ async def test_twilio_that_refuses_passes_on_and_twilio_that_hangs_does_not() ->
     """The same over real sockets: what is passed on never stands in Twilio's list."""
     async with on_stage(timeout_s=0.3) as stage:
         second = Scripted()
-        chooser = Chooser((("twilio", stage.gateway), ("smpp", second)), _context(stage))
+        chooser = Chooser((("twilio", stage.gateway), ("smpp", second)), stage.context)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(chooser.run(stage.ledger))
             await until(lambda: chooser.problem() is None)
@@ -358,13 +358,6 @@ async def test_twilio_that_refuses_passes_on_and_twilio_that_hangs_does_not() ->
         assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted, Unknown]
         assert second.tried == ["a", "b"]
         assert stage.kept().form["StatusCallback"].endswith("attempt=c")
-
-
-def _context(stage: Stage) -> Context:
-    async def nobody(_terminal: str) -> bytes | None:
-        return None
-
-    return Context(stage.clock, random.Random(1), nobody, announce=lambda _message: None)
 
 
 @given(st.lists(st.one_of(st.sampled_from(OUTCOMES), st.floats(0, 100)), max_size=60))

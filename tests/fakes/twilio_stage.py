@@ -44,6 +44,7 @@ class Stage:
     gateway: Twilio
     clock: ManualClock
     ledger: Ledger
+    context: Context
 
     @property
     def twilio(self) -> FakeTwilio:
@@ -105,9 +106,10 @@ async def on_stage(
         async def nobody(_terminal: str) -> bytes | None:
             return None
 
-        gateway = Twilio(options, Context(clock, random.Random(7), nobody, announce=lambda _message: None))
+        context = Context(clock, random.Random(7), nobody, announce=lambda _message: None)
+        gateway = Twilio(options, context)
         site.twilio.app = Starlette(routes=list(gateway.routes()))
-        stage = Stage(site, gateway, clock, Ledger())
+        stage = Stage(site, gateway, clock, Ledger(), context)
         if not start:
             yield stage
             return
