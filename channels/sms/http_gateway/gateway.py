@@ -16,11 +16,11 @@ from channels.sms.crew import Crew, Job, Tell
 from channels.sms.gateway import NAME
 from channels.sms.http_gateway.bundle import Try, bundles
 from channels.sms.http_gateway.compose import Composer, UnwritableError
-from channels.sms.numbers import is_number
 from channels.sms.http_gateway.poll import Poller
 from channels.sms.http_gateway.pushes import Pushes
 from channels.sms.http_gateway.verdict import Reader, Verdict, judge, reference
 from channels.sms.http_gateway.wire import DoubtError, NotSentError, Wire, tls
+from channels.sms.numbers import is_number
 from warnd.channel import NOT_STARTED, Accepted, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence

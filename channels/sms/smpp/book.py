@@ -8,6 +8,7 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -65,17 +66,9 @@ class Book:
             _log.error("smpp_parts_file_unreadable", cause=str(error))
             return
         for line in lines:
-            try:
-                message_id, attempt, part, parts = json.loads(line)
-            except ValueError:
-                continue  # The end of the file may be half a line, after a loss of power.
-            if (
-                isinstance(message_id, str)
-                and isinstance(attempt, str)
-                and isinstance(part, int)
-                and isinstance(parts, int)
-            ):
-                self._keep(message_id, Entry(attempt, part, parts))
+            match _parsed(line):
+                case [str() as message_id, str() as attempt, int() as part, int() as parts]:
+                    self._keep(message_id, Entry(attempt, part, parts))
         self._lines = len(lines)
         if self._lines > len(self._entries):
             self._rewrite(file)
@@ -106,3 +99,11 @@ class Book:
 
 def _line(message_id: str, entry: Entry) -> str:
     return json.dumps([message_id, entry.attempt, entry.part, entry.parts]) + "\n"
+
+
+def _parsed(line: str) -> Any:
+    """Return what a line holds; None for half a line, which a loss of power may leave at the end."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
