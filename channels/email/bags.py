@@ -26,7 +26,10 @@ class BagError(Exception):
 
 
 class Bag(Protocol):
-    """One place in which mails lie, for one look. `abort` may be called from another thread, and makes the others fail soon."""
+    """One place in which mails lie, for one look, which ends with `close`.
+
+    `abort` may be called from another thread, and makes whatever is under way fail soon.
+    """
 
     def open(self) -> list[str]:
         """Return the names of at most `LOOK_MAX` mails that were neither removed nor kept."""
@@ -41,7 +44,7 @@ class Bag(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave."""
+        """Leave; never raises."""
         ...
 
     def abort(self) -> None:
@@ -95,7 +98,8 @@ class ImapBag:
         if gone:
             self._ask("STORE", ",".join(gone), "+FLAGS.SILENT", "(\\Deleted)")
             client = self._connected()
-            if "UIDPLUS" in client.capabilities:
+            _, told = client.capability()  # Asked again: after the login some servers can do more.
+            if told and told[0] and b"UIDPLUS" in told[0].upper():
                 self._ask("EXPUNGE", ",".join(gone))
             else:
                 client.expunge()
@@ -106,13 +110,14 @@ class ImapBag:
         if client is not None:
             with suppress(OSError, imaplib.IMAP4.error):
                 client.logout()
+            with suppress(OSError):
+                client.shutdown()  # What `logout` does only if all went well.
 
     def abort(self) -> None:
         """See `Bag`."""
-        client, self._client = self._client, None
-        if client is not None:
+        if self._client is not None:
             with suppress(OSError):
-                client.sock.shutdown(socket.SHUT_RDWR)
+                self._client.sock.shutdown(socket.SHUT_RDWR)
 
     def _connect(self) -> imaplib.IMAP4:
         options = self._options

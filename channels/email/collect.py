@@ -16,7 +16,7 @@ from warnd.channel import ReceiptSink
 from warnd.clock import Clock
 
 _CHUNK = 20  # Mails fetched at once.
-_MAILDIR_POLL_S = 0.5
+_MAILDIR_POLL_S = 0.25
 _BACKOFF_CAP_S = 300.0
 _STEPS_OF_A_LOOK = 8  # Of opening: connect, greeting, TLS, capability, login, select, search.
 
@@ -73,8 +73,10 @@ class Collector:
             for start in range(0, len(names), _CHUNK):
                 left += await self._some(found, names[start : start + _CHUNK], sink)
             await self._in_thread(found.close)
-        finally:
-            found.abort()  # A thread that still waits for the server ends at once.
+        except BaseException:
+            found.abort()  # A thread that still waits for the server is let go, and then leaves by itself.
+            self._threads.submit(found.close)
+            raise
         return len(names) == LOOK_MAX and not left
 
     async def _some(self, found: Bag, names: list[str], sink: ReceiptSink) -> int:

@@ -36,11 +36,10 @@ async def _bounces(options: EmailOptions) -> Finding:
     about = f"bounces in {options.maildir}" if options.imap is None else f"bounce mailbox {options.imap.where}"
     threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="email probe")
     try:
-        names = await asyncio.get_running_loop().run_in_executor(threads, found.open)
-        await asyncio.get_running_loop().run_in_executor(threads, found.close)
+        names = await asyncio.get_running_loop().run_in_executor(threads, found.open)  # Each wait in it is bounded.
     except BagError as error:
         return Finding(about, wrong=f"{error}.")
     finally:
-        found.abort()
+        threads.submit(found.close)
         threads.shutdown(wait=False)
     return Finding(about, told=f"{len(names)} mails wait")

@@ -165,16 +165,21 @@ async def connected(options: ServerOptions) -> AsyncIterator[Session]:
         local_hostname=options.hello,
         timeout=options.timeout_s,
     )
+    transport: asyncio.BaseTransport | None = None
     try:
         try:
             async with asyncio.timeout(_CONNECT_STEPS * options.timeout_s):
                 await _enter(client, options)
         except (*_BROKEN, NoTlsError, NoLoginError, TimeoutError) as error:
             raise ServerTroubleError(explain(error, options)) from error
+        transport = client.transport
         yield Session(client, options)
         await _leave(client)
     finally:
+        transport = client.transport or transport
         client.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()  # `close` would wait for the other side to end TLS, too.
 
 
 async def _enter(client: aiosmtplib.SMTP, options: ServerOptions) -> None:

@@ -64,7 +64,7 @@ class Imap(Table):
         alias="password_file", description="a file whose one line is the mailbox's password"
     )
     folder: Name = Field(default="INBOX", description="the folder in which bounces arrive")
-    poll_s: Rate = Field(default=60, ge=1, le=3600, description="seconds between two looks, 1 to 3600")
+    poll_s: Rate = Field(default=60, ge=0.2, le=3600, description="seconds between two looks, 0.2 to 3600")
 
     @model_validator(mode="after")
     def _secret_stays_secret(self) -> Self:
