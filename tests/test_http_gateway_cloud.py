@@ -204,6 +204,15 @@ async def test_a_pushed_reply_reaches_the_ledger(tmp_path: Path) -> None:
     assert (reply.address, reply.text) == ("+8613800000001", "1")
 
 
+async def test_what_no_store_can_keep_is_not_handed_to_it(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (_, through, door):
+        told = rb'[{"mobile":"13800000001","content":"ok\ud83d\u0000"}]'
+        assert (await push(through, f"{PUSH}/replies", told)).status_code == 200
+    (reply,) = door.committed
+    assert isinstance(reply, Reply)
+    assert reply.text == "ok?"
+
+
 async def test_a_report_that_the_ledger_does_not_commit_is_not_confirmed(tmp_path: Path) -> None:
     async with at_work(tmp_path) as (_, through, door):
         door.shut = True

@@ -100,7 +100,13 @@ def _reply(entry: Any, feed: HttpReplies, section: SmsHttp) -> Reply | None:
 
 
 def _at(entry: Any, pointer: str | None) -> str | None:
-    return None if pointer is None else word(point(entry, pointer))
+    told = None if pointer is None else word(point(entry, pointer))
+    return None if told is None else _storable(told)
+
+
+def _storable(told: str) -> str:
+    """Return a text without what JSON can say and no store can keep: halves of surrogate pairs, zeros."""
+    return told.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _count(entry: Any, pointer: str | None) -> int | None:
@@ -128,4 +134,4 @@ def _moment(told: str | None, feed: HttpFeed) -> datetime | None:
 
 
 def _raw(entry: Any) -> str:
-    return json.dumps(entry, ensure_ascii=False)[:_RAW_MAX]
+    return _storable(json.dumps(entry, ensure_ascii=False))[:_RAW_MAX]

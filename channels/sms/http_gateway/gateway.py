@@ -200,6 +200,8 @@ class HttpGateway:
             return f"no connection within {self._section.timeout_s:g} s"
         except OSError as error:
             return error.strerror or str(error)
+        except ValueError:  # A host that cannot be written as one (IDNA).
+            return f"{self._host} is no host name"
         return None
 
     async def _questioned(self, asked: HttpProbe) -> Finding:

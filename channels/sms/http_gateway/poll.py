@@ -7,7 +7,7 @@ import structlog
 from channels.sms.http_gateway.compose import Composer
 from channels.sms.http_gateway.feed import UnreadableError, document, entries, receipts
 from channels.sms.http_gateway.pushes import commit
-from channels.sms.http_gateway.wire import DoubtError, NotSentError, Wire
+from channels.sms.http_gateway.wire import DoubtError, Wire
 from warnd.channel import ReceiptSink, Reply, Report
 from warnd.clock import Clock
 from warnd.settings.sections.sms_http import SmsHttp
@@ -44,9 +44,9 @@ class Poller:
         while True:
             try:
                 more = await self.once(wire, sink)
-            except (DoubtError, NotSentError, UnreadableError) as error:
+            except Exception as error:  # noqa: BLE001 - the edge to other people's answers: none may end the gateway
                 failures += 1
-                _log.warning("sms_poll_failed", cause=str(error), failures=failures)
+                _log.warning("sms_poll_failed", cause=str(error) or repr(error), failures=failures)
                 await self._clock.sleep(self._poll.every_s + self._backoff_s(failures))
             else:
                 failures = 0

@@ -91,20 +91,19 @@ class Pushes:
 
 
 async def commit(found: Sequence[Report | Reply], sink: ReceiptSink) -> bool:
-    """Hand all to the ledger at once, so that they are committed together; return whether every one is committed."""
-    committed = True
+    """Hand all to the ledger at once, so that they are committed together; return whether every one is committed.
+
+    One that the ledger refuses does not keep the others from it.
+    """
     try:
-        async with asyncio.timeout(_COMMIT_S), asyncio.TaskGroup() as group:
-            for one in found:
-                group.create_task(_into(sink, one), name="sms receipt")
-    except* Exception as errors:  # noqa: BLE001 - the edge: whatever keeps receipts from the ledger, the gateway must keep them
-        _log.warning("sms_receipts_not_committed", cause=repr(errors.exceptions[0]), receipts=len(found))
-        committed = False
-    return committed
-
-
-async def _into(sink: ReceiptSink, receipt: Report | Reply) -> None:
-    await sink(receipt)
+        async with asyncio.timeout(_COMMIT_S):
+            told = await asyncio.gather(*(sink(one) for one in found), return_exceptions=True)
+    except TimeoutError as error:
+        told = [error]
+    refused = [each for each in told if isinstance(each, BaseException)]
+    if refused:
+        _log.warning("sms_receipts_not_committed", cause=repr(refused[0]), refused=len(refused), receipts=len(found))
+    return not refused
 
 
 async def _bounded(request: Request) -> bytes | None:

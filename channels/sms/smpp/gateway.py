@@ -42,6 +42,7 @@ from warnd.settings.sections.sms_smpp import SmsSmpp
 
 _COMMIT_S = 8.0
 _EARLY_S = 2.0  # How long a receipt may be ahead of the answer that tells whose it is.
+_RAW_MAX = 200
 _REFERENCES = 256
 
 _log = structlog.get_logger(__name__)
@@ -250,24 +251,27 @@ class SmppGateway:
 
     async def _deliver(self, pdu: smpp34.DeliverSm) -> bool:
         """Bring one delivered message to the ledger; see `session.Deliver`."""
-        match read(pdu, self._section):
-            case Receipted() as told:
-                receipt: Report | Reply | None = await self._report(told)
-            case Written(number=number, text=text):
-                receipt = Reply(NAME, number, text, raw=text[:200])
-            case _:
-                receipt = None
-        if receipt is None:
-            return True
-        if self._sink is None:
+        sink = self._sink
+        if sink is None:
             return False
         try:
-            async with asyncio.timeout(_COMMIT_S):
-                await self._sink(receipt)
+            receipt = await self._receipt(pdu)
+            if receipt is not None:
+                async with asyncio.timeout(_COMMIT_S):
+                    await sink(receipt)
         except Exception as error:  # noqa: BLE001 - the edge: whatever keeps it from the ledger, the message centre must keep it
             _log.warning("smpp_receipt_not_committed", cause=repr(error))
             return False
         return True
+
+    async def _receipt(self, pdu: smpp34.DeliverSm) -> Report | Reply | None:
+        match read(pdu, self._section):
+            case Receipted() as told:
+                return await self._report(told)
+            case Written(number=number, text=text):
+                return Reply(NAME, number, text, raw=text[:_RAW_MAX])
+            case _:
+                return None
 
     async def _report(self, told: Receipted) -> Report | None:
         """Return what a receipt proves; None for a state that is not final, and for one without an id."""

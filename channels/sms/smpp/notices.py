@@ -87,7 +87,8 @@ def read(pdu: smpp34.DeliverSm, section: SmsSmpp) -> Receipted | Written | None:
         return _receipt(body, options, number, section)
     if kind == 0:
         said = without_header(body, pdu.esm_class)
-        return Written(number, text_of(said, data_coding=pdu.data_coding, gsm_data_coding=section.gsm_data_coding))
+        text = text_of(said, data_coding=pdu.data_coding, gsm_data_coding=section.gsm_data_coding)
+        return Written(number, text.replace("\0", ""))
     return None
 
 

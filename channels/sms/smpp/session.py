@@ -323,4 +323,6 @@ async def connected(section: SmsSmpp, *, tls: ssl.SSLContext | None, clock: Cloc
         raise BindError(f"no TLS connection ({error.reason}); does this port speak TLS?") from error
     except OSError as error:
         raise BindError(error.strerror or str(error)) from error
+    except ValueError as error:  # A host that cannot be written as one (IDNA).
+        raise BindError(f"{section.host} is no host name") from error
     return Session(reader, writer, section=section, clock=clock)
