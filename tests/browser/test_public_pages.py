@@ -9,6 +9,8 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.conftest import Site
 from tests.fakes.web_centre import EN, ZH, flood
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 SEVERITIES = {"red": "Extreme", "orange": "Severe", "yellow": "Moderate", "blue": "Minor"}
 
 # The contrast of every piece of text against what is truly painted behind it (WCAG 2 relative luminance); the worst is returned.
@@ -46,40 +48,44 @@ async def _watched(page: Page) -> list[str]:
     return complaints
 
 
-async def test_an_open_front_page_shows_a_release_and_a_cancel_by_itself(site: Site, browser: Browser) -> None:
-    page = await browser.new_page(locale="zh-CN")
+async def test_an_open_front_page_shows_a_release_and_a_cancel_by_itself(
+    own_site: Site, shared_browser: Browser
+) -> None:
+    page = await shared_browser.new_page(locale="zh-CN")
     complaints = await _watched(page)
     async with page.expect_response("**/events"):
-        await page.goto(site.url)
+        await page.goto(own_site.url)
     await expect(page.locator("main")).to_contain_text("目前没有生效中的预警")
-    warning_id = await site.built.release(flood())
+    warning_id = await own_site.built.release(flood())
     await expect(page.locator("article.card.red")).to_contain_text("请立即转移到高处。", timeout=2_000)
-    async with site.built.caller() as client:
+    async with own_site.built.caller() as client:
         await client.post(f"/api/v1/warnings/{warning_id}/cancel", json={"kind": "lift", "reason": "over"})
-        site.built.clock.advance(1)
+        own_site.built.clock.advance(1)
     await expect(page.locator("main")).to_contain_text("目前没有生效中的预警", timeout=2_000)
     assert complaints == []
     await page.close()
 
 
-async def test_an_open_warning_page_says_by_itself_that_it_no_longer_holds(site: Site, browser: Browser) -> None:
-    warning_id = await site.built.release(flood())
-    page = await browser.new_page(locale="en-GB")
+async def test_an_open_warning_page_says_by_itself_that_it_no_longer_holds(
+    own_site: Site, shared_browser: Browser
+) -> None:
+    warning_id = await own_site.built.release(flood())
+    page = await shared_browser.new_page(locale="en-GB")
     async with page.expect_response("**/events"):
-        await page.goto(f"{site.url}/w/{warning_id}")
+        await page.goto(f"{own_site.url}/w/{warning_id}")
     await expect(page.locator("h1")).to_have_text(re.compile("Flood"))
-    async with site.built.caller() as client:
+    async with own_site.built.caller() as client:
         await client.post(f"/api/v1/warnings/{warning_id}/cancel", json={"kind": "retract", "reason": "mistake"})
-        site.built.clock.advance(1)
+        own_site.built.clock.advance(1)
     await expect(page.locator(".banner")).to_contain_text("This warning was cancelled", timeout=2_000)
     await page.close()
 
 
-async def test_everything_is_readable_without_scripts(site: Site, browser: Browser) -> None:
-    warning_id = await site.built.release(flood())
-    context = await browser.new_context(java_script_enabled=False, locale="zh-CN")
+async def test_everything_is_readable_without_scripts(own_site: Site, shared_browser: Browser) -> None:
+    warning_id = await own_site.built.release(flood())
+    context = await shared_browser.new_context(java_script_enabled=False, locale="zh-CN")
     page = await context.new_page()
-    await page.goto(site.url)
+    await page.goto(own_site.url)
     await page.get_by_role("link", name="洪水红色预警").click()
     await expect(page).to_have_url(re.compile(rf"/w/{warning_id}\?lang=zh$"))
     for part in ("请立即转移到高处。", "第1乡", "青河县气象台", "红色 Ⅰ级"):
@@ -92,22 +98,22 @@ async def test_everything_is_readable_without_scripts(site: Site, browser: Brows
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 async def test_every_text_stands_out_from_its_ground_and_nothing_runs_off_a_small_screen(
-    site: Site, browser: Browser, scheme: str, width: int
+    own_site: Site, shared_browser: Browser, scheme: str, width: int
 ) -> None:
     for level, severity in SEVERITIES.items():
         infos = tuple(
             replace(info, severity=severity, web="https://qinghe.example/" + "long" * 40) for info in (ZH, EN)
         )
-        warning_id = await site.built.release(flood(level, infos=infos))
-    async with site.built.caller() as client:
+        warning_id = await own_site.built.release(flood(level, infos=infos))
+    async with own_site.built.caller() as client:
         await client.post(f"/api/v1/warnings/{warning_id}/cancel", json={"kind": "lift", "reason": "over"})
-        site.built.clock.advance(1)
-    context = await browser.new_context(
+        own_site.built.clock.advance(1)
+    context = await shared_browser.new_context(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 800}, locale="zh-CN"
     )
     page = await context.new_page()
     for path in ("/", f"/w/{warning_id}", "/nothing", "/api/docs"):
-        await page.goto(site.url + path)
+        await page.goto(own_site.url + path)
         ratio, text = await page.evaluate(WORST_CONTRAST)
         assert ratio >= 4.5, f"{path}: {text!r} has {ratio:.2f}"
         overhang = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -115,7 +121,7 @@ async def test_every_text_stands_out_from_its_ground_and_nothing_runs_off_a_smal
     await context.close()
 
 
-async def test_a_hostile_warning_runs_nothing(site: Site, browser: Browser) -> None:
+async def test_a_hostile_warning_runs_nothing(own_site: Site, shared_browser: Browser) -> None:
     attack = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
     info = replace(
         ZH,
@@ -125,10 +131,10 @@ async def test_a_hostile_warning_runs_nothing(site: Site, browser: Browser) -> N
         event=attack,
         web="javascript:document.title='owned'",
     )
-    warning_id = await site.built.release(flood(infos=(info,)))
-    page = await browser.new_page()
+    warning_id = await own_site.built.release(flood(infos=(info,)))
+    page = await shared_browser.new_page()
     for path in ("/", f"/w/{warning_id}"):
-        await page.goto(site.url + path)
+        await page.goto(own_site.url + path)
         await expect(page.locator("main")).to_contain_text("onerror")
         assert "owned" not in (await page.title()).split("·")[-1]
         assert await page.locator("main img, main script").count() == 0
