@@ -239,6 +239,15 @@ async def test_a_throttled_first_rests_for_as_long_as_it_asked() -> None:
         assert both.first.tried == ["a", "c", "d"]
 
 
+async def test_what_was_under_way_before_does_not_cut_the_asked_rest_short() -> None:
+    async with pair() as both:
+        both.first.script.extend([BUSY, TAKEN, NO_SUCH])
+        await both.send("a", "b", "c")
+        await both.clock.advance(19)
+        await both.send_one("d")
+        assert both.first.tried == ["a", "b", "c"]
+
+
 async def test_bad_numbers_are_no_failures_of_the_gateway() -> None:
     async with pair() as both:
         both.first.always = NO_SUCH
@@ -371,6 +380,7 @@ def test_a_breaker_never_blocks_for_more_than_it_was_asked_or_a_minute(steps: li
             breaker.ended(step)
         assert breaker.resting_s() <= 60
     now += 60
+    assert breaker.resting_s() == 0
     assert breaker.admit()
     breaker.ended(Accepted())
     assert breaker.ready()

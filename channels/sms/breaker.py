@@ -22,13 +22,14 @@ class Breaker:
         self._monotonic = monotonic
         self._failures = 0
         self._rests = 0
-        self._until = float("-inf")
+        self._rests_until = float("-inf")  # Because it failed: over as soon as something shows that it works.
+        self._asked_until = float("-inf")  # Because it asked for it: what was under way before changes nothing.
         self._trying = False
         self.cause: str | None = None
 
     def resting_s(self) -> float:
         """Return for how long nothing is to be tried, in seconds; 0 = now."""
-        return max(0.0, self._until - self._monotonic())
+        return max(0.0, max(self._rests_until, self._asked_until) - self._monotonic())
 
     def ready(self) -> bool:
         """Say whether a try would be admitted now."""
@@ -48,18 +49,18 @@ class Breaker:
             return
         match outcome:
             case Accepted() | Failed(retry="permanent"):  # It works, and knows numbers.
-                self._failures, self._rests, self.cause = 0, 0, None
-                self._until = float("-inf")
+                self._failures, self._rests, self._rests_until = 0, 0, float("-inf")
+                self.cause = self.cause if self.resting_s() else None
             case Failed(retry="throttled"):
-                self._rest(_PAUSE_S if outcome.retry_after_s is None else outcome.retry_after_s, outcome.reason)
+                asked_s = _PAUSE_S if outcome.retry_after_s is None else outcome.retry_after_s
+                self._asked_until = max(self._asked_until, self._monotonic() + asked_s)
+                self.cause = outcome.reason
             case Failed() | Unknown():
                 self._failures += 1
                 if self._failures >= FAILURES:
-                    self._rest(min(_REST_MAX_S, _REST_S * 2 ** min(self._rests, 10)), outcome.reason)
+                    rest_s = min(_REST_MAX_S, _REST_S * 2 ** min(self._rests, 10))
+                    self._rests_until = max(self._rests_until, self._monotonic() + rest_s)
                     self._rests += 1
+                    self.cause = outcome.reason
             case _:
                 assert_never(outcome)
-
-    def _rest(self, seconds: float, cause: str) -> None:
-        self._until = max(self._until, self._monotonic() + seconds)
-        self.cause = cause
