@@ -121,7 +121,7 @@ async def test_a_gateway_that_is_gone_takes_nothing_and_is_seen_when_it_is_back(
         await cloud.close()
         (outcome,) = await sent(through, texts_to(1))
         assert isinstance(outcome, Failed)
-        assert outcome.retry == "transient"
+        assert (outcome.reason, outcome.retry) == ("not reached: Connection refused", "transient")
         assert f"127.0.0.1:{cloud.port}" in (through.problem() or "")
         await cloud.open()
         await until(lambda: through.problem() is None)

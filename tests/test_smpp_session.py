@@ -262,7 +262,7 @@ async def test_the_probe_says_that_nobody_is_there_or_answers(tmp_path: Path) ->
     async with listening(Centre(bind_status=None)) as centre:
         through = gateway(toml(centre, tmp_path), tmp_path)
         assert "no answer to the bind" in ((await through.probe())[0].wrong or "")
-    assert "cannot be reached" in ((await through.probe())[0].wrong or "")
+    assert "cannot be reached: Connection refused" in ((await through.probe())[0].wrong or "")
 
 
 async def test_over_tls_only_the_named_authority_is_trusted(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from channels.sms.http_gateway.pushes import Pushes
 from channels.sms.http_gateway.verdict import Reader, Verdict, judge, reference
 from channels.sms.http_gateway.wire import DoubtError, NotSentError, Wire, tls
 from channels.sms.numbers import is_number
+from channels.sms.reach import why
 from warnd.channel import NOT_STARTED, Accepted, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence
@@ -199,7 +200,7 @@ class HttpGateway:
         except TimeoutError:
             return f"no connection within {self._section.timeout_s:g} s"
         except OSError as error:
-            return error.strerror or str(error)
+            return why(error)
         except ValueError:  # A host that cannot be written as one (IDNA).
             return f"{self._host} is no host name"
         return None

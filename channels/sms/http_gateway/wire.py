@@ -10,6 +10,7 @@ from yarl import URL
 
 from channels.sms.http_gateway.compose import Request
 from channels.sms.http_gateway.verdict import Answer
+from channels.sms.reach import why
 
 ANSWER_MAX = 4 << 20
 _RETRY_AFTER_MAX_S = 3600.0
@@ -95,5 +96,5 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.os_error.strerror or error.os_error}"
+        return why(error.os_error)
     return "the address cannot be used" if isinstance(error, aiohttp.InvalidURL) else type(error).__name__

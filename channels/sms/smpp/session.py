@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import smpp34
 import structlog
 
+from channels.sms.reach import why
 from channels.sms.smpp.pdus import (
     BIND_TRANSCEIVER,
     DELIVER_SM,
@@ -322,7 +323,7 @@ async def connected(section: SmsSmpp, *, tls: ssl.SSLContext | None, clock: Cloc
     except ssl.SSLError as error:
         raise BindError(f"no TLS connection ({error.reason}); does this port speak TLS?") from error
     except OSError as error:
-        raise BindError(error.strerror or str(error)) from error
+        raise BindError(why(error)) from error
     except ValueError as error:  # A host that cannot be written as one (IDNA).
         raise BindError(f"{section.host} is no host name") from error
     return Session(reader, writer, section=section, clock=clock)
