@@ -1,6 +1,7 @@
 """A newcomer's one command: the whole road with real parts, an honest end, and nothing left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,9 @@ def test_every_village_is_accounted_for_truly_and_nothing_stays_behind(tmp_path:
         assert reason in seen
     assert "50 % of the villages after" in seen
     assert "not reached" not in seen
+    assert re.search(
+        r"by email +accepted \d+ \| delivered 0 \| presented 0 \| acknowledged [1-9]", seen
+    )  # By the link in it.
     assert still_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 

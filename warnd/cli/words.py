@@ -48,11 +48,15 @@ def named(warning: Mapping[str, Any]) -> str:
 
 
 def totals(warning: Mapping[str, Any]) -> list[str]:
-    """Return villages, evidence and deliveries, one line each; evidence stands side by side and is never added up."""
+    """Return villages, evidence, what came by each channel, deliveries; evidence stands side by side and is never added up."""
     counts = warning.get("totals") or {}
     return [
         f"Villages    {villages(warning)}",
         f"Evidence    {_beside(counts.get('evidence') or {}, _EVIDENCE)}",
+        *(
+            f"  by {plain(channel):7}{_beside(came, _EVIDENCE[1:])}"
+            for channel, came in sorted((counts.get("channels") or {}).items())
+        ),
         f"Deliveries  {_beside(counts.get('deliveries') or {}, _STATES)}",
     ]
 

@@ -27,7 +27,7 @@ _GIVEN = ("安", "宁", "远", "岚", "新禾", "若川", "望舒", "知夏", "�
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One row; `phone` or `public_key` is "" where there is none."""
+    """One row; `phone`, `email` or `public_key` is "" where there is none."""
 
     id: str
     kind: str
@@ -36,6 +36,7 @@ class Recipient:
     roles: str = ""
     lang: str = "zh"
     phone: str = ""
+    email: str = ""
     public_key: str = ""
 
     def row(self) -> dict[str, str]:
@@ -53,7 +54,14 @@ def invent_people(county: County, cast: Cast, *, random: Random) -> list[Recipie
             phone = "" if unlisted else next(phones)
             name = random.choice(_FAMILY) + random.choice(_GIVEN)
             lang = "en" if random.random() < 0.05 else "zh"  # noqa: PLR2004 - one in twenty reads English
-            people.append(Recipient(f"{role}-{region.code}-{place}", "person", name, region.code, role, lang, phone))
+            email = (
+                f"{region.code}@chengchuan.example"
+                if role == "information_officer" and reads_mail(cast, region)
+                else ""
+            )
+            people.append(
+                Recipient(f"{role}-{region.code}-{place}", "person", name, region.code, role, lang, phone, email)
+            )
     for village in county.villages:
         for number in range(_HOUSEHOLDS):
             home = f"household-{village.code}-{number:02d}"
@@ -61,6 +69,11 @@ def invent_people(county: County, cast: Cast, *, random: Random) -> list[Recipie
                 Recipient(home, "household", f"{village.name}{number + 1}号", village.code, phone=next(phones))
             )
     return people
+
+
+def reads_mail(cast: Cast, village: Region) -> bool:
+    """Say whether a village's officer reads mail: about one in three of those who answer at all."""
+    return cast.parts[village.code].officer is Officer.ANSWERS and sum(map(int, village.code)) % 3 == 0
 
 
 def _offices(county: County) -> Iterator[tuple[Region, tuple[str, ...]]]:

@@ -1,9 +1,10 @@
-"""Gives every phone of the invented county its behaviour: officers by their part, the others by chance."""
+"""Gives every phone and mailbox of the invented county its behaviour: officers by their part, the others by chance."""
 
 from random import Random
 
 from warnd.cli.demo.cast import Cast, Officer
 from warnd.cli.demo.handsets import OFF, SILENT, Behaviour, Handsets
+from warnd.cli.demo.mailboxes import Mailboxes
 from warnd.cli.demo.people import Recipient
 from warnd.cli.demo.stage import Stage
 from warnd.clock import Clock
@@ -22,6 +23,8 @@ def behaviours(people: list[Recipient], cast: Cast, *, random: Random) -> dict[s
 
 def _behaviour(person: Recipient, cast: Cast, random: Random) -> Behaviour:
     if person.roles == "information_officer":
+        if person.email:  # Answers by the link in the mail, if that comes; the phone only reports.
+            return SILENT
         answers = _BY_PART[cast.parts[person.region].officer]
         return _SAYS_SO if answers is _ANSWERS and random.random() < 0.2 else answers  # noqa: PLR2004 - one in five
     if random.random() < _OFF_SHARE:
@@ -34,3 +37,9 @@ def handsets(stage: Stage, *, clock: Clock) -> Handsets:
     random = Random(_SEED)  # noqa: S311 - plays people, protects nothing
     known = behaviours(stage.people, stage.cast, random=random)
     return Handsets(stage.spool, clock=clock, random=random, behaviours=known)
+
+
+def mailboxes(stage: Stage, *, clock: Clock) -> Mailboxes:
+    """Return the county's mailboxes, whose owners all answer: only those who read mail have one."""
+    random = Random(_SEED)  # noqa: S311 - plays people, protects nothing
+    return Mailboxes([person.email for person in stage.people if person.email], clock=clock, random=random)

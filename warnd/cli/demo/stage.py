@@ -16,6 +16,8 @@ from warnd.resources import shipped
 
 DAEMON_USER = "warnd"  # As the shipped rights name it.
 _SEED = 7
+_BY_TEXT = 'where = ["village"]\nchannels = ["sms"]'
+_BY_BOTH = 'where = ["village"]\nchannels = ["sms", "email"]\nparallel = true'
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ def set_stage(folder: Path, *, http_port: int) -> Stage:
     return stage
 
 
-def write_settings(stage: Stage, *, mqtt_port: int) -> None:
-    """Write the daemon's settings and secrets: the shipped plans, every channel of this version."""
+def write_settings(stage: Stage, *, mqtt_port: int, mail_port: int) -> None:
+    """Write the daemon's settings and secrets: the shipped plans, with mail beside the texts to officers."""
+    (stage.folder / "plans.toml").write_text(_plans_with_mail(), "utf-8")
     _write_secret(stage.folder / "live.pem", private_key_pem(stage.daemon_key))
     _write_secret(stage.folder / "mqtt-password", stage.passwords[DAEMON_USER].encode())
     sections: dict[str, dict[str, object]] = {
@@ -95,6 +98,13 @@ def write_settings(stage: Stage, *, mqtt_port: int) -> None:
         # A gateway's usual rate would make 3,000 households wait longer than the demonstration lasts.
         "sms": {"provider": "spool", "signature": "澄川预警", "rate_per_s": 1000, "concurrency": 50},
         "sms.spool": {"dir": "spool"},
+        "email": {
+            "host": "127.0.0.1",
+            "port": mail_port,
+            "start_tls": False,
+            "sender": "warn@chengchuan.example",
+            "sender_name": "澄川县预警信息发布中心",
+        },
         "mqtt": {
             "host": "127.0.0.1",
             "port": mqtt_port,
@@ -104,7 +114,14 @@ def write_settings(stage: Stage, *, mqtt_port: int) -> None:
             "signing_key_file": "live.pem",
         },
     }
-    stage.settings_file.write_text("\n".join(_toml(name, values) for name, values in sections.items()), "utf-8")
+    text = "\n".join(_toml(name, values) for name, values in sections.items())
+    stage.settings_file.write_text(f'plans_file = "plans.toml"\n{text}', "utf-8")
+
+
+def _plans_with_mail() -> str:
+    """Return the shipped plans, in which officers also get a mail at once: an operator's own change to a copy."""
+    plans = (shipped("config") / "plans.toml").read_text("utf-8")
+    return plans.replace(_BY_TEXT, _BY_BOTH)
 
 
 def flood_document() -> bytes:

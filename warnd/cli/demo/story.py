@@ -17,7 +17,8 @@ from warnd.cli.demo.broker import Broker, running_broker
 from warnd.cli.demo.child import Child, finished, running
 from warnd.cli.demo.fleet import Fleet
 from warnd.cli.demo.flood import freshen
-from warnd.cli.demo.phones import handsets
+from warnd.cli.demo.mailboxes import Mailboxes
+from warnd.cli.demo.phones import handsets, mailboxes
 from warnd.cli.demo.show import Show
 from warnd.cli.demo.sight import all_confirmed, look, picture, result
 from warnd.cli.demo.stage import Stage, flood_document, write_settings
@@ -53,11 +54,15 @@ async def perform(play: Play) -> Exit:
         Stop: A part failed; the message names it.
     """
     began = play.clock.monotonic()
-    async with running_broker(play.stage.folder / "mqtt", play.stage.passwords, kind=play.broker) as broker:
+    async with (
+        running_broker(play.stage.folder / "mqtt", play.stage.passwords, kind=play.broker) as broker,
+        mailboxes(play.stage, clock=play.clock) as mail,
+    ):
         play.show.say(f"Broker: {broker.kind} on 127.0.0.1:{broker.port}.")
-        write_settings(play.stage, mqtt_port=broker.port)
+        play.show.say(f"Mail: a server on 127.0.0.1:{mail.port}; {mail.readers} officers answer by the link in it.")
+        write_settings(play.stage, mqtt_port=broker.port, mail_port=mail.port)
         token = await _fill_directory(play)
-        async with _daemon(play) as daemon, _world(play, broker, daemon) as fleet:
+        async with _daemon(play) as daemon, _world(play, broker, daemon, mail) as fleet:
             with Api(play.stage.url, token) as api:
                 try:
                     return await _release_and_watch(play, api, fleet, began=began)
@@ -106,12 +111,13 @@ async def _daemon(play: Play) -> AsyncIterator[Child]:
 
 
 @asynccontextmanager
-async def _world(play: Play, broker: Broker, daemon: Child) -> AsyncIterator[Fleet]:
-    """Run loudspeakers and handsets, and watch the child processes, while the block lasts."""
+async def _world(play: Play, broker: Broker, daemon: Child, mail: Mailboxes) -> AsyncIterator[Fleet]:
+    """Run loudspeakers, handsets and mailboxes, and watch the child processes, while the block lasts."""
     fleet = Fleet(play.stage, mqtt_port=broker.port, clock=play.clock)
     parts: dict[str, Coroutine[Any, Any, None]] = {
         "loudspeakers": fleet.run(),
         "handsets": handsets(play.stage, clock=play.clock).run(),
+        "mailboxes": mail.run(),
         "broker": broker.child.watch(),
         "daemon": daemon.watch(),
     }
