@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+import channels
 from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 from warnd.model.plan import Plan, choose
@@ -57,7 +58,7 @@ def refused(folder: Path, text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def defaults() -> tuple[Plan, ...]:
-    return load_plans(shipped("config") / "plans.toml", strongest=STRONGEST)
+    return load_plans(shipped("config") / "plans.toml", strongest=channels.STRONGEST)
 
 
 @pytest.mark.parametrize("status", ["Actual", "Exercise", "Test"])
@@ -110,6 +111,16 @@ def test_shipped_plans_put_seats_before_terminals_before_the_public(defaults: tu
     for plan in defaults:
         assert [each.kind for each in plan.audiences] == ["seats", "seats", "terminals", "public"]
         assert all("deputy_officer" not in each.roles for each in plan.audiences)
+
+
+def test_shipped_plans_write_to_people_with_a_duty_as_well_and_at_once_when_it_is_urgent(
+    defaults: tuple[Plan, ...],
+) -> None:
+    for plan in defaults:
+        urgent = bool({Level.RED, Level.ORANGE} & set(plan.levels))
+        told = {each.kind: (each.channels, each.parallel) for each in plan.audiences}
+        assert told["seats"] == (("sms", "email"), urgent)
+        assert told["public"] == (("sms",), False)
 
 
 def test_plans_survive_their_way_through_the_ledger(defaults: tuple[Plan, ...]) -> None:
