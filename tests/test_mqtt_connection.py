@@ -103,7 +103,7 @@ async def test_nobody_there_is_a_problem_that_says_since_when_and_what_to_check(
     [
         (ScriptedBroker(connack=integer_property(RETAIN_AVAILABLE, 0, size_bytes=1)), "retained"),
         (ScriptedBroker(connack=integer_property(MAXIMUM_QOS, 0, size_bytes=1)), "QoS 1"),
-        (ScriptedBroker(suback=0x87), "check its ACL"),
+        (ScriptedBroker(suback=0x87), "see its ACL"),
     ],
 )
 async def test_a_broker_that_lacks_what_the_protocol_needs_is_a_problem(other: ScriptedBroker, word: str) -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from channels.mqtt.keyring import Keyring
 from channels.mqtt.options import LineOptions
+from channels.mqtt.repeats import Repeats
 from channels.mqtt.replies import Replies
 from channels.mqtt.session import Arrival
 from warnd.channel import Playback, Presence, ReceiptSink
@@ -69,6 +70,7 @@ class Inbox:
         self._clock = clock
         self._random = random
         self._keys = Keyring(terminal_key, clock)
+        self._repeats = Repeats()
         self._replies = replies
         self._sink = sink
         self._work = work
@@ -141,13 +143,19 @@ class Inbox:
             self._refuse(topic.name, refused.reason or "malformed", refused.cause)
 
     async def _receipt(self, topic: Topic, arrival: Arrival, *, committed: dict[str, int]) -> None:
+        boot_id, n = self._repeats.find(arrival.topic, arrival.payload) or await self._first(topic, arrival)
+        if n:
+            committed[boot_id] = max(n, committed.get(boot_id, 0))
+
+    async def _first(self, topic: Topic, arrival: Arrival) -> tuple[str, int]:
+        """Verify and commit one receipt; return its boot, and how far that is committed without a gap."""
         public_key = await self._keys.find(topic.name)
         if public_key is None:
             raise Refused(Why.UNKNOWN_KEY, "no terminal with this id is registered; import it with its public_key")
         receipt = verify_receipt(arrival.payload, arrival.topic, public_key)
-        n = await self._sink(_playback(receipt, arrival.payload.decode("ascii")))
-        if n:
-            committed[receipt.boot_id] = max(n, committed.get(receipt.boot_id, 0))
+        n = await self._sink(_playback(receipt, arrival.payload.decode("ascii"))) or 0
+        self._repeats.add(arrival.topic, arrival.payload, boot_id=receipt.boot_id, n=n)
+        return receipt.boot_id, n
 
     async def _state(self, topic: Topic, arrival: Arrival) -> None:
         if not arrival.payload:

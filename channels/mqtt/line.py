@@ -9,7 +9,7 @@ from random import Random
 
 import structlog
 
-from channels.mqtt.fate import NotSent, Settle, Wrap
+from channels.mqtt.fate import NotSent, Parcel, Settle, Wrap
 from channels.mqtt.options import LineOptions
 from channels.mqtt.session import Arrival, ConnectError, Session, connected
 from warnd.clock import Clock
@@ -44,12 +44,17 @@ class Line:
                 self._fell(str(error))
             await self._clock.sleep(self._pause_s())
 
-    def submit(self, wrap: Wrap, settle: Settle, *, service: bool = False) -> None:
+    def submit(self, wrap: Wrap, settle: Settle) -> None:
         """Publish on the session that is up (see `Session.submit`); `NotSent` at once if there is none."""
         if self._session is None or self._session.cause is not None:
             settle(NotSent(self._why()))
         else:
-            self._session.submit(wrap, settle, service=service)
+            self._session.submit(wrap, settle)
+
+    def hand_out(self, parcel: Parcel) -> None:
+        """Publish what may be lost (see `Session.hand_out`); dropped while the line is down."""
+        if self._session is not None:
+            self._session.hand_out(parcel)
 
     def problem(self) -> str | None:
         """Return why nothing can leave and what to check, or None."""

@@ -1,17 +1,8 @@
 """What a terminal is told back outside of any warning: that its receipts are committed, and what time it is."""
 
-from collections.abc import Callable
-
-import structlog
-
-from channels.mqtt.fate import Answered, Fate, Parcel
 from channels.mqtt.line import Line
 from channels.mqtt.parcels import Post
-from channels.mqtt.puback import outcome_of
-from warnd.channel import Accepted
 from warnd.clock import Clock
-
-_log = structlog.get_logger(__name__)
 
 _TIME_AGAIN_S = 60.0  # A terminal whose clock stays unset says so with every heartbeat; it need not be told each time.
 
@@ -27,7 +18,7 @@ class Replies:
 
     def committed(self, terminal: str, *, boot_id: str, n: int) -> None:
         """Tell a terminal that its receipts 1..n of this boot are committed."""
-        self._reply(terminal, lambda: self._post.ack(terminal, boot_id=boot_id, n=n))
+        self._line.hand_out(self._post.ack(terminal, boot_id=boot_id, n=n))
 
     def clockless(self, terminal: str, *, boot_id: str) -> None:
         """Tell a terminal the time: once per boot, and again once a minute while it still asks."""
@@ -36,14 +27,4 @@ class Replies:
         if told_boot_id == boot_id and now - told_at < _TIME_AGAIN_S:
             return
         self._told[terminal] = (boot_id, now)
-        self._reply(terminal, lambda: self._post.time(terminal, boot_id=boot_id))
-
-    def _reply(self, terminal: str, wrap: Callable[[], Parcel]) -> None:
-        def settle(fate: Fate) -> None:
-            if not isinstance(fate, Answered):
-                return  # The line is down and has said so; the terminal will ask again.
-            outcome = outcome_of(fate.code)
-            if not isinstance(outcome, Accepted):
-                _log.warning("terminal_reply_refused", terminal=terminal, outcome=str(outcome))
-
-        self._line.submit(wrap, settle, service=True)
+        self._line.hand_out(self._post.time(terminal, boot_id=boot_id))

@@ -16,17 +16,20 @@ from typing import Any, TypeVar, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
+from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from channels.mqtt.ackorder import AckOrder
-from channels.mqtt.fate import Answered, Lost, NotSent, Settle, TooLarge, Wrap
+from channels.mqtt.fate import Answered, Lost, NotSent, Parcel, Settle, TooLarge, Wrap
 from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX_S, LineOptions
+from channels.mqtt.reasons import Packet, reason
 
 _T = TypeVar("_T")
 
 RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
+_READ_MAX = 100  # Packets in one turn of the event loop; some milliseconds.
 _WINDOW_OF_STANDARD = 65_535  # What a CONNACK without Receive Maximum allows (MQTT 5.0 §3.2.2.3.3).
 _HEADERS_BYTES = 32  # More than the fixed header, the lengths and the one property of our PUBLISH packets.
 
@@ -63,9 +66,10 @@ class Session:
         self._window = options.window
         self._packet_max = math.inf
         self._unfit: str | None = None
-        self._turn: tuple[deque[tuple[Wrap, Settle]], ...] = (deque(), deque())
+        self._turn: deque[tuple[Wrap, Settle]] = deque()
         self._flight: dict[int, tuple[Settle, asyncio.TimerHandle]] = {}
         self._acks = AckOrder()
+        self._came = 0
         self._over: asyncio.Future[str] = self._loop.create_future()
         self._in_thread = False
         self._connect_blocking = client._client_connect  # noqa: SLF001 - see above
@@ -76,16 +80,23 @@ class Session:
         """Why the connection ended; None while it lasts."""
         return self._over.result() if self._over.done() else None
 
-    def submit(self, wrap: Wrap, settle: Settle, *, service: bool = False) -> None:
+    def submit(self, wrap: Wrap, settle: Settle) -> None:
         """Publish when the window allows; call `settle` exactly once with what became of it.
 
         Args:
             wrap: Makes the packet in the moment in which it leaves, so that its times and its nonce are of that moment.
             settle: Must not raise. Not called at all if `wrap` returns None.
-            service: It waits behind everything that is no service: an acknowledgement must not hold up a Cancel.
         """
-        self._turn[service].append((wrap, settle))
+        self._turn.append((wrap, settle))
         self._pump()
+
+    def hand_out(self, parcel: Parcel) -> None:
+        """Publish with QoS 0 what will be asked for again if it is lost.
+
+        The PUBACKs of thousands of these would stand behind all that a fleet sends, and hold up the window that commands need.
+        """
+        if not self._over.done():
+            self._paho.publish(parcel.topic, parcel.payload, qos=0, properties=_expiring(parcel.expiry_s))
 
     def confirm(self, arrival: Arrival) -> None:
         """Acknowledge what is committed, in the order of arrival."""
@@ -109,7 +120,9 @@ class Session:
             raise ConnectError(f"the broker did not confirm the subscriptions ({error})") from error
         for topic, code in zip(topics, codes, strict=True):
             if isinstance(code, ReasonCode) and code.is_failure:
-                raise ConnectError(f"the broker refuses the subscription to {topic} ({code}); check its ACL")
+                raise ConnectError(
+                    f"the broker refuses the subscription to {topic} ({reason(Packet.SUBACK, code.value)})"
+                )
 
     async def ended(self) -> str:
         """Wait until the connection has ended; return why."""
@@ -128,9 +141,8 @@ class Session:
         for settle, timer in flight.values():
             timer.cancel()
             settle(Lost(cause))
-        for turn in self._turn:
-            while turn:
-                turn.popleft()[1](NotSent(cause))
+        while self._turn:
+            self._turn.popleft()[1](NotSent(cause))
 
     def _attach(self) -> None:
         opened = cast("Callable[..., None]", self._paho.on_connect)
@@ -144,6 +156,8 @@ class Session:
         self._paho.on_publish = self._on_puback
         self._paho.on_message = self._on_message
         self._paho.manual_ack_set(True)
+        self._read_one = self._paho.loop_read
+        self._paho.loop_read = self._read  # type: ignore[method-assign, assignment]  # paho's codes have no type to name
         self._paho.connect_timeout = min(self._options.timeout_s, TCP_CONNECT_MAX_S)
 
         self._watch()
@@ -151,6 +165,15 @@ class Session:
     def _watch(self) -> None:
         # aiomqtt tells the end of a connection through its message iterator, which is bypassed here, and this future.
         self._client._disconnected.add_done_callback(lambda ended: self.end(_end_of(ended)))  # noqa: SLF001 - see above
+
+    def _read(self, _max_packets: int = 1) -> int:
+        """Read on while packets come: one for each turn of the event loop would be a few hundred in a second at the worst of times."""
+        for _ in range(_READ_MAX):
+            came = self._came
+            code: int = self._read_one()
+            if code != paho.MQTT_ERR_SUCCESS or came == self._came:
+                return code
+        return code
 
     def _learn(self, flags: paho.ConnectFlags, properties: Properties | None) -> None:
         self.resumed = flags.session_present
@@ -162,11 +185,8 @@ class Session:
             self._unfit = "the broker has no QoS 1, so receipts would be lost"
 
     def _pump(self) -> None:
-        while not self._over.done() and len(self._flight) < self._window:
-            turn = next((turn for turn in self._turn if turn), None)
-            if turn is None:
-                return
-            self._launch(*turn.popleft())
+        while self._turn and not self._over.done() and len(self._flight) < self._window:
+            self._launch(*self._turn.popleft())
 
     def _launch(self, wrap: Wrap, settle: Settle) -> None:
         parcel = wrap()
@@ -184,6 +204,7 @@ class Session:
         self._flight[info.mid] = (settle, self._loop.call_later(self._options.timeout_s, self.end, late))
 
     def _on_puback(self, _client: Any, _userdata: Any, packet_id: int, code: ReasonCode, _properties: Any) -> None:
+        self._came += 1
         if packet_id not in self._flight:
             return  # It came between the end and the closing of the socket, and was reported as lost.
         settle, timer = self._flight.pop(packet_id)
@@ -193,6 +214,7 @@ class Session:
         self._loop.call_soon(self._pump)
 
     def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
+        self._came += 1
         packet_id = message.mid if message.qos else 0
         if packet_id:
             self._acks.arrived(packet_id)
@@ -305,4 +327,10 @@ def _end_of(disconnected: asyncio.Future[None]) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """Return what went wrong, with what to do where the broker gave a reason."""
+    told, code = str(error) or type(error).__name__, getattr(error, "rc", None)
+    if not isinstance(code, ReasonCode):
+        return told
+    packet = Packet.CONNACK if isinstance(error, MqttConnectError) else Packet.DISCONNECT
+    fix = reason(packet, code.value).fix
+    return f"{told}: {fix}" if fix else told

@@ -9,6 +9,7 @@ Rights come from `config/mosquitto/acl` and `acl-drill`; the drill listener has 
 import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -39,12 +40,13 @@ needs_mosquitto = pytest.mark.skipif(
 
 @dataclass
 class Broker:
-    """One mosquitto. `port` serves warnd/v1, `drill_port` warnd-drill/v1."""
+    """One mosquitto. `port` serves warnd/v1, `drill_port` warnd-drill/v1; `verbose` logs every packet."""
 
     folder: Path
     port: int
     drill_port: int
     host: str = "127.0.0.1"
+    verbose: bool = True
     _lines: "queue.Queue[str | None]" = field(default_factory=queue.Queue)
     _process: "subprocess.Popen[str] | None" = None
 
@@ -54,7 +56,9 @@ class Broker:
         assert program_path is not None, "guard the test with needs_mosquitto"
         self._lines = queue.Queue()
         self._process = subprocess.Popen(
-            [program_path, "-c", str(self.folder / "mosquitto.conf"), "-v"], stderr=subprocess.PIPE, text=True
+            [program_path, "-c", str(self.folder / "mosquitto.conf"), *(["-v"] if self.verbose else [])],
+            stderr=subprocess.PIPE,
+            text=True,
         )
         threading.Thread(target=_drain, args=(self._process, self._lines), daemon=True).start()
         self.wait_for("running", timeout_s=START_TIMEOUT_S)
@@ -68,6 +72,11 @@ class Broker:
             seen.append(line)
             if words in line:
                 return
+
+    def signal(self, number: signal.Signals) -> None:
+        """Tell it something: SIGHUP to read passwords and rights again, SIGUSR1 to save its sessions."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End the broker as an operator would; it saves its sessions."""
@@ -102,12 +111,17 @@ def _drain(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -
 
 @contextmanager
 def running_broker(
-    folder: Path, *, users: Mapping[str, str], drill_users: Mapping[str, str] | None = None, tls: bool = False
+    folder: Path,
+    *,
+    users: Mapping[str, str],
+    drill_users: Mapping[str, str] | None = None,
+    tls: bool = False,
+    verbose: bool = True,
 ) -> Iterator[Broker]:
     """Run a broker for users (name -> password) and end it afterwards; with `tls`, `broker.folder / "ca.crt"` proves it."""
     home = folder / "mosquitto"
     home.mkdir()
-    broker = Broker(home, port=free_port(), drill_port=free_port())
+    broker = Broker(home, port=free_port(), drill_port=free_port(), verbose=verbose)
     _write_passwords(home / "passwords", users)
     _write_passwords(home / "passwords-drill", users if drill_users is None else drill_users)
     for name in ("acl", "acl-drill"):

@@ -60,6 +60,7 @@ class Daemon:
     books: Books
     clock: SystemClock
     forgotten: list[tuple[str, bool]]
+    keys: dict[str, bytes]
 
     async def send(self, *batch: Outgoing) -> list[Outcome]:
         """Return the outcomes in the order of the batch."""
@@ -135,4 +136,4 @@ def daemon(options: LineOptions, *, drill: LineOptions | None = None, clock: Sys
         announce=lambda _message_id: None,
         forgotten=lambda channel, of_drills: forgotten.append((channel, of_drills)),
     )
-    return Daemon(Mqtt(MqttOptions(options, drill), context), context, Books(), clock, forgotten)
+    return Daemon(Mqtt(MqttOptions(options, drill), context), context, Books(), clock, forgotten, keys)
