@@ -69,6 +69,7 @@ async def test_looking_shows_what_is_asked_and_confirms_nothing(one: Asked) -> N
         assert answered.headers["referrer-policy"] == "no-referrer"
         assert "set-cookie" not in answered.headers
     page = answered.text
+    assert "演练" not in page
     assert all(said in page for said in ("洪水", "第1乡", "请立即转移到高处", "王**", 'method="post"'))
     assert "王小明" not in page
     assert await one.evidence() == Evidence.ACCEPTED
@@ -148,6 +149,13 @@ async def test_whoever_asks_all_the_time_is_told_to_wait(one: Asked) -> None:
     assert codes == [200] * 30 + [429]
     assert refused.headers["retry-after"] == "60"
     assert await one.evidence() == Evidence.ACCEPTED
+
+
+async def test_a_drill_says_that_it_is_one(tmp_path: Path) -> None:
+    async with asked(tmp_path, drill=True) as one:
+        assert "【演练】这不是真实预警" in (await _get(one)).text
+        assert "EXERCISE: this is not a real warning." in (await _get(one, method="POST", lang="en")).text
+        assert await one.evidence() == Evidence.ACKNOWLEDGED
 
 
 async def test_only_looking_and_answering_are_served(one: Asked) -> None:

@@ -60,17 +60,23 @@ class Asked:
 
 
 @asynccontextmanager
-async def asked(folder: Path, *, name: str = "王小明") -> AsyncIterator[Asked]:
-    """Release a flood to an officer of two villages who has a mail address, and claim the mail."""
+async def asked(folder: Path, *, name: str = "王小明", drill: bool = False) -> AsyncIterator[Asked]:
+    """Release a flood (or an exercise) to an officer of two villages who has a mail address, and claim the mail."""
     async with centre(folder) as built, asyncio.TaskGroup() as group:
         recording = group.create_task(built.daemon.recorder.run())
         reached = {"email": "wang@qinghe.example", "phone": "+8613800000000", "name": name}
         await built.rows(lambda rows: rows.recipient("officer", VILLAGE, kind="person", seats=HELD, **reached))
         warning_id = await built.release(flood())
+        if drill:  # What makes a message a drill; the lanes and keys of drills have tests of their own.
+            await built.ledger.write(_as_drill)
         claimed = await built.ledger.write(_mailed, now_ms=to_ms(built.clock.now()))
         attempt = attempt_id("tag", claimed.leg_no, claimed.number)
         yield Asked(built, warning_id, claimed, f"/a/{token(KEY, attempt)}")
         recording.cancel()
+
+
+def _as_drill(conn: Connection) -> None:
+    conn.execute(text("UPDATE message SET drill = 1"))
 
 
 def _mailed(conn: Connection, *, now_ms: int) -> Claimed:
@@ -82,7 +88,7 @@ def _mailed(conn: Connection, *, now_ms: int) -> Claimed:
         pass
     both = [
         one
-        for lane in ("email", "sms")
+        for lane in ("email", "email:drill", "sms", "sms:drill")
         for one in claims.claim(conn, lane=lane, limit=10, lease_ms=60_000, stamp=stamp)
     ]
     tried = [Tried(one.leg_no, one.number, one.token, Accepted(), 1, 0.5) for one in both]

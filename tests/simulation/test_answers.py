@@ -6,27 +6,14 @@ from tests.simulation.acts import answering, reporting
 from tests.simulation.county import VILLAGES, recipients_csv
 from tests.simulation.documents import cancel_of, flood
 from tests.simulation.virtual import VirtualLoop, run
-from tests.simulation.world import ANSWER_KEY, World, running, settings_for, speakers_of
+from tests.simulation.world import ANSWER_KEY, World, running, speakers_of
 from warnd.channel import Accepted, Outgoing, Reply, Report
 from warnd.model.answer import attempt_of
 from warnd.model.evidence import Evidence
-from warnd.resources import shipped
-from warnd.settings import Settings
 
 V = VILLAGES
 OFFICER = f"officer-{V[0]}"
 TAKES = answering(Accepted("250 queued"))
-
-
-def _by_mail_and_text(folder: Path) -> Settings:
-    """Return settings whose plan tells everybody with a seat by mail and text at once."""
-    plans = (shipped("config") / "plans.toml").read_text("utf-8")
-    both = plans.replace(
-        'where = ["village"]\nchannels = ["sms"]', 'where = ["village"]\nchannels = ["email", "sms"]\nparallel = true'
-    )
-    assert both != plans
-    (folder / "plans.toml").write_text(both, encoding="utf-8")
-    return settings_for(folder, 'plans_file = "plans.toml"\n')
 
 
 def _recipients(*, seats: str = "information_officer") -> str:
@@ -65,10 +52,7 @@ def test_a_mail_to_a_seat_has_a_link_and_no_digit_and_nobody_else_gets_one(tmp_p
     loop = VirtualLoop()
 
     async def story() -> None:
-        settings = _by_mail_and_text(tmp_path)
-        async with running(
-            tmp_path, loop=loop, phones=reporting, mail=TAKES, settings=settings, recipients=_recipients()
-        ) as world:
+        async with running(tmp_path, loop=loop, phones=reporting, mail=TAKES, recipients=_recipients()) as world:
             await world.release(flood(codes=(V[0],)))
             await world.clock.sleep(5)
             mail = _mails(world)[0]
@@ -86,7 +70,6 @@ def test_one_press_serves_every_seat_closes_the_digit_and_ends_every_channel(tmp
     seats = f"information_officer@{V[0]};information_officer@{V[1]}"
 
     async def story() -> None:
-        settings = _by_mail_and_text(tmp_path)
         people = _recipients(seats=seats)
         async with running(
             tmp_path,
@@ -94,7 +77,6 @@ def test_one_press_serves_every_seat_closes_the_digit_and_ends_every_channel(tmp
             phones=reporting,
             speakers=speakers_of(V),
             mail=TAKES,
-            settings=settings,
             recipients=people,
         ) as world:
             alert_id = await world.release(flood(codes=(V[0], V[1])))
@@ -117,10 +99,7 @@ def test_a_bare_word_means_the_other_warning_once_the_first_is_answered_by_its_l
     loop = VirtualLoop()
 
     async def story() -> None:
-        settings = _by_mail_and_text(tmp_path)
-        async with running(
-            tmp_path, loop=loop, phones=reporting, mail=TAKES, settings=settings, recipients=_recipients()
-        ) as world:
+        async with running(tmp_path, loop=loop, phones=reporting, mail=TAKES, recipients=_recipients()) as world:
             ids = [await world.release(flood(identifier=f"QH-{n}", codes=(V[0],))) for n in (1, 2)]
             await world.clock.sleep(5)
             await _press(world, next(one for one in _mails(world) if one.message.id == ids[0]))
@@ -136,10 +115,7 @@ def test_the_link_of_an_older_try_still_answers_and_twice_is_once(tmp_path: Path
     loop = VirtualLoop()
 
     async def story() -> None:
-        settings = _by_mail_and_text(tmp_path)
-        async with running(
-            tmp_path, loop=loop, phones=reporting, mail=TAKES, settings=settings, recipients=_recipients()
-        ) as world:
+        async with running(tmp_path, loop=loop, phones=reporting, mail=TAKES, recipients=_recipients()) as world:
             alert_id = await world.release(flood(codes=(V[0],)))
             await world.clock.sleep(120)
             assert len(_mails(world)) == 2
@@ -157,10 +133,7 @@ def test_an_answer_after_the_cancel_is_kept_and_shown_as_late(tmp_path: Path) ->
     loop = VirtualLoop()
 
     async def story() -> None:
-        settings = _by_mail_and_text(tmp_path)
-        async with running(
-            tmp_path, loop=loop, phones=reporting, mail=TAKES, settings=settings, recipients=_recipients()
-        ) as world:
+        async with running(tmp_path, loop=loop, phones=reporting, mail=TAKES, recipients=_recipients()) as world:
             alert = flood(codes=(V[0],))
             alert_id = await world.release(alert)
             await world.clock.sleep(5)

@@ -16,6 +16,7 @@ class Question:
     """One request to confirm.
 
     Attributes:
+        drill: It is no real warning, and the page must say so.
         channel: Which the link was sent by.
         name: Of the person who is asked, as in the directory.
         answered_at: When they first confirmed this message, by whatever channel; None = not yet.
@@ -23,6 +24,7 @@ class Question:
         newer: What took it back or replaced it, if anything did.
     """
 
+    drill: bool
     channel: str
     name: str
     answered_at: datetime | None
@@ -34,7 +36,7 @@ def question(conn: Connection, *, leg_no: int, number: int, now: datetime) -> Qu
     """Return what an attempt asks; None if there is no such attempt, or it asks nothing."""
     row = conn.execute(
         text(
-            "SELECT l.channel, v.name, m.id, m.chain_id, m.seq, (SELECT min(p.received_at) FROM receipt p "
+            "SELECT l.channel, v.name, m.drill, m.id, m.chain_id, m.seq, (SELECT min(p.received_at) FROM receipt p "
             "WHERE p.delivery_no = d.no AND p.evidence = 4 AND p.failed = 0) AS answered_at "
             "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no JOIN delivery d ON d.no = l.delivery_no "
             "JOIN recipient_version v ON v.no = d.version_no "
@@ -53,6 +55,7 @@ def question(conn: Connection, *, leg_no: int, number: int, now: datetime) -> Qu
         {"chain": row.chain_id, "seq": row.seq},
     ).one_or_none()
     return Question(
+        drill=bool(row.drill),
         channel=row.channel,
         name=row.name,
         answered_at=maybe_time(row.answered_at),

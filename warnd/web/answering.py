@@ -109,6 +109,7 @@ class Answering:
             shown=await self._wording(request, question.warning, choice),
             newer=None if newer is None else await self._wording(request, newer, choice),
             state=question.warning.state,
+            drill=question.drill,
             asked=_masked(question.name),
             answered=self._time(request, question.answered_at, choice),
         )

@@ -16,8 +16,6 @@ from warnd.resources import shipped
 
 DAEMON_USER = "warnd"  # As the shipped rights name it.
 _SEED = 7
-_BY_TEXT = 'where = ["village"]\nchannels = ["sms"]'
-_BY_BOTH = 'where = ["village"]\nchannels = ["sms", "email"]\nparallel = true'
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,7 @@ def set_stage(folder: Path, *, http_port: int) -> Stage:
 
 
 def write_settings(stage: Stage, *, mqtt_port: int, mail_port: int) -> None:
-    """Write the daemon's settings and secrets: the shipped plans, with mail beside the texts to officers."""
-    (stage.folder / "plans.toml").write_text(_plans_with_mail(), "utf-8")
+    """Write the daemon's settings and secrets: the shipped plans, texts, mail and loudspeakers."""
     _write_secret(stage.folder / "live.pem", private_key_pem(stage.daemon_key))
     _write_secret(stage.folder / "mqtt-password", stage.passwords[DAEMON_USER].encode())
     sections: dict[str, dict[str, object]] = {
@@ -114,14 +111,7 @@ def write_settings(stage: Stage, *, mqtt_port: int, mail_port: int) -> None:
             "signing_key_file": "live.pem",
         },
     }
-    text = "\n".join(_toml(name, values) for name, values in sections.items())
-    stage.settings_file.write_text(f'plans_file = "plans.toml"\n{text}', "utf-8")
-
-
-def _plans_with_mail() -> str:
-    """Return the shipped plans, in which officers also get a mail at once: an operator's own change to a copy."""
-    plans = (shipped("config") / "plans.toml").read_text("utf-8")
-    return plans.replace(_BY_TEXT, _BY_BOTH)
+    stage.settings_file.write_text("\n".join(_toml(name, values) for name, values in sections.items()), "utf-8")
 
 
 def flood_document() -> bytes:
