@@ -1,5 +1,6 @@
 """Places as the public finds them: one with what is around it, and by name. Bounded, whatever is asked."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,10 +10,12 @@ from warnd.ledger import directory
 from warnd.ledger.directory import RegionRow
 from warnd.ledger.views.places import UnknownRegion, below, region
 from warnd.model.gazetteer import fold, keys, readings
-from warnd.model.region import Jurisdiction, path_codes, rank, stored_code, subtree
+from warnd.model.region import TIERS, path_codes, rank, stored_code, subtree
 
 _CODE_MAX = 64
 _CANDIDATES = 300  # Of one reading of a query: thousands of villages share a name, and nobody reads that far.
+_OUTER_MOST = 40  # Places that the outer name of a query may mean.
+_READ_MOST = 6_000  # Regions below them that are looked at.
 _LAST = "\U0010ffff"
 
 
@@ -105,24 +108,45 @@ def find_places(conn: Connection, *, query: str, jurisdiction: tuple[str, ...], 
     if coded:
         return _around(conn, coded.values())
     for outer, name in readings(query):
-        found = _named(conn, outer, name, served=served)
+        found = [each for each in _named(conn, outer, name) if served.covers(each.path)]
         if found:
-            found.sort(key=lambda each: (*_closeness(each.region, name), each.region.path))
-            return found[:limit]
+            found.sort(key=lambda each: (*_closeness(each, name), each.path))
+            return _around(conn, found[:limit])
     return []
 
 
-def _named(conn: Connection, outer: str, name: str, *, served: Jurisdiction) -> list[Found]:
+def _named(conn: Connection, outer: str, name: str) -> list[RegionRow]:
+    """Return the regions whose name begins so: anywhere, or in those whose own name begins with `outer`."""
+    if not outer:
+        return _indexed(conn, name, limit=_CANDIDATES)
+    around, _, last = outer.rpartition(" ")
+    within = _named(conn, around, last) if around else _indexed(conn, outer, limit=_OUTER_MOST)
+    return _inside(conn, within[:_OUTER_MOST], name)
+
+
+def _indexed(conn: Connection, name: str, *, limit: int) -> list[RegionRow]:
     codes = conn.execute(
-        text(
-            "SELECT DISTINCT code FROM (SELECT code FROM region_name WHERE key >= :low AND key < :high ORDER BY key LIMIT :limit) k"
-        ),
-        {"low": name, "high": name + _LAST, "limit": _CANDIDATES},
+        text("SELECT code FROM region_name WHERE key >= :low AND key < :high ORDER BY key, code LIMIT :limit"),
+        {"low": name, "high": name + _LAST, "limit": limit},
     )
-    regions = directory.find_regions(conn, codes=list(codes.scalars()))
-    mine = [each for each in regions.values() if served.covers(each.path) and _begins(each, name)]
-    found = _around(conn, mine)
-    return [each for each in found if not outer or any(_begins(around, outer) for around in each.above)]
+    regions = directory.find_regions(conn, codes=sorted(set(codes.scalars())))
+    return [each for each in regions.values() if _begins(each, name)]
+
+
+def _inside(conn: Connection, outers: Collection[RegionRow], name: str) -> list[RegionRow]:
+    """Return the regions below some others whose name begins so, among the first `_READ_MOST` that are there."""
+    left, codes = _READ_MOST, []
+    for outer in outers:
+        low, high = subtree(outer.path)
+        rows = conn.execute(
+            text(
+                "SELECT code, name, names FROM region WHERE path > :low AND path < :high AND from_rev <= :rev ORDER BY path LIMIT :left"
+            ),
+            {"low": low, "high": high, "rev": directory.revision(conn), "left": left},
+        ).all()
+        left -= len(rows)
+        codes += [row.code for row in rows if _any_begins((row.name, *json.loads(row.names).values()), name)]
+    return list(directory.find_regions(conn, codes=codes[:_CANDIDATES]).values())
 
 
 def _around(conn: Connection, regions: Collection[RegionRow]) -> list[Found]:
@@ -137,7 +161,11 @@ def _names(place: RegionRow) -> Collection[str]:
 
 def _begins(place: RegionRow, name: str) -> bool:
     """Say whether a name of the place begins so; an older name may still stand in the index."""
-    return any(key.startswith(name) for key in keys(_names(place)))
+    return _any_begins(_names(place), name)
+
+
+def _any_begins(names: Collection[str], name: str) -> bool:
+    return any(key.startswith(name) for key in keys(names))
 
 
 def _closeness(place: RegionRow, name: str) -> tuple[bool, int]:
@@ -148,7 +176,8 @@ _REACHED = """
 SELECT w.id FROM warning w WHERE w.id IN :ids AND EXISTS (
   SELECT 1 FROM message m WHERE m.chain_id = w.chain_id AND (m.id = w.id OR w.msg_type = 'Cancel') AND (
     EXISTS (SELECT 1 FROM target_root t WHERE t.message_no = m.no AND t.code IN :around)
-    OR CASE WHEN m.stage = 'planned' AND :served = 1
+    OR CASE WHEN :leaf = 1 THEN 0 = 1
+      WHEN m.stage = 'planned' AND :served = 1
       THEN EXISTS (SELECT 1 FROM target g WHERE g.message_no = m.no AND g.code = :code)
       ELSE EXISTS (SELECT 1 FROM target_root t JOIN region r ON r.code = t.code
                    WHERE t.message_no = m.no AND r.path >= :low AND r.path < :high) END))
@@ -170,6 +199,7 @@ def reaching(conn: Connection, *, place: RegionRow, served: bool, ids: Collectio
             "ids": list(ids),
             "around": list(path_codes(place.path)),
             "code": place.code,
+            "leaf": int(place.tier == TIERS[-1]),  # Nothing lies below a village.
             "served": int(served),
             "low": low,
             "high": high,
