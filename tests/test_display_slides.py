@@ -76,6 +76,14 @@ def test_each_part_is_a_slide_of_its_own_and_a_short_text_is_written_larger() ->
     assert len(foreign) == 2  # The level takes a line where the title cannot name it.
 
 
+def test_a_long_title_keeps_its_level() -> None:
+    (made,) = slides(page(title="山洪地质灾害气象风险" * 4 + "红色预警"), words="zh", text="走", expires_at=None)
+    assert re.fullmatch("山洪.*…红色预警", made.title)
+    assert len(made.title) <= 23
+    (made,) = slides(page(lang="en", title="RED " + "Flash flood " * 9), words="en", text="Go", expires_at=None)
+    assert made.title.startswith("RED Flash")
+
+
 def test_a_warning_is_shown_in_the_languages_read_here_or_in_its_own() -> None:
     assert in_languages(["zh", "en"], ["zh", "en"], ["en", "zh", "ug"]) == ["zh", "en"]
     assert in_languages(["zh", "bo"], ["zh", "en"], ["bo"]) == ["bo"]

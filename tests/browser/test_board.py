@@ -141,6 +141,7 @@ async def test_a_board_that_is_cut_off_says_so_large_lets_warnings_end_and_recov
         )
         assert await slide.evaluate("each => getComputedStyle(each).backgroundColor") != live
         await expect(slide.locator(".do")).to_be_visible()  # What to do may still save somebody.
+        assert await slide.evaluate("each => each.scrollHeight <= each.clientHeight")
         assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
         await page.clock.fast_forward("06:00:00")
         await expect(page.locator(".slide")).to_have_count(0)

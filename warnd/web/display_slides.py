@@ -21,7 +21,8 @@ _NARROW_PER_LINE = 30  # Latin letters at 10 hundredths.
 _LINES_UNNAMED = (
     2  # Where the title is in a language in which we cannot name the colour, so that the level takes a line.
 )
-_TITLE_MOST = 52  # Columns of half a full-width letter; two lines.
+_TITLE_MOST = 46  # Columns of half a full-width letter; two lines.
+_LEVEL_AT_END = 4  # Letters: 红色预警.
 _PLACES_MOST = {True: 40, False: 30}  # Columns where letters are full-width, and where they are not; one line.
 _SHORT = 0.5  # Of the lines: a text that leaves that much room is written larger.
 _FULL_WIDTH = ("zh", "yue", "ja", "ko")
@@ -64,7 +65,7 @@ def slides(page: PageWarning, *, words: str, text: str, expires_at: datetime | N
         Slide(
             page=page,
             words=words,
-            title=clipped(page.title, _TITLE_MOST),
+            title=_title(page),
             text=part,
             short=_lines(part) <= lines * _SHORT,
             part=number,
@@ -74,6 +75,14 @@ def slides(page: PageWarning, *, words: str, text: str, expires_at: datetime | N
         )
         for number, part in enumerate(parts, 1)
     ]
+
+
+def _title(page: PageWarning) -> str:
+    """Return the title in two lines. In Chinese the level stands at its end, 红色预警, and must not be what is cut."""
+    end = page.title[-_LEVEL_AT_END:] if page.lang == "zh" and page.level else ""
+    if not end or clipped(page.title, _TITLE_MOST) == page.title:
+        return clipped(page.title, _TITLE_MOST)
+    return clipped(page.title[: -len(end)], _TITLE_MOST - 2 * len(end) - 2) + end
 
 
 def cut(text: str, *, lines: int = _LINES) -> list[str]:

@@ -56,9 +56,6 @@
       none.hidden = false;
     }
     document.body.classList.toggle("lost", lost);
-    if (slides.length) {
-      fit(slides[at]);
-    }
     const cut = document.getElementById("cut");
     if (cut.hidden === lost) {
       const since = local(centre, { month: "numeric", day: "numeric", ...minutes });
@@ -73,6 +70,9 @@
       }
     }
     document.getElementById("clock").textContent = local(now(), minutes);
+    if (slides.length) {
+      fit(slides[at]); // Last: what else is shown decides how much room it has.
+    }
   };
 
   const turn = () => {
