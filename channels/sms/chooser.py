@@ -187,12 +187,12 @@ class Chooser:
         """Tell when a gateway stops or starts to be of use: while the other one works, no problem shows it."""
         known: dict[str, str | None] = {}
         while True:
+            await self._clock.sleep(_WATCH_S)  # First: while they start, every gateway has a problem.
             for way in self._ways:
                 problem = way.gateway.problem()
                 if problem != known.get(way.name):
                     log.warning("sms_gateway_problem", gateway=way.name, problem=problem)
                 known[way.name] = problem
-            await self._clock.sleep(_WATCH_S)
 
 
 def _joined(before: Failed | None, outcome: Outcome) -> Outcome:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from channels import CHANNELS
+from channels.sms import GATEWAYS
 from tests.contract.conftest import Stage
-from tests.contract.harness import Fault
+from tests.contract.harness import Fault, variants
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Context, Failed, Outcome, Unknown
 from warnd.clock import SystemClock
@@ -39,6 +40,10 @@ def test_a_channel_whose_section_is_missing_is_off(name: str, tmp_path: Path, ba
     settings = tmp_path / "warnd.toml"
     settings.write_text("[web]\nsite = false\n")
     assert CHANNELS[name](load(settings, {}), bare_context) is None
+
+
+def test_every_gateway_is_held_to_the_contract() -> None:
+    assert {f"sms_{gateway}" for gateway in GATEWAYS} <= {variant.fake for variant in variants()}
 
 
 async def test_a_channel_says_who_it_is_and_what_it_can_prove(stage: Stage) -> None:

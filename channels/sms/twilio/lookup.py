@@ -1,4 +1,4 @@
-"""Asks Twilio what became of tries: those whose answer was lost, and those of which no callback came. Never sends anything."""
+"""Asks Twilio what became of tries: at once about one whose answer was lost, after a while where no callback came. Never sends anything."""
 
 import asyncio
 
@@ -11,14 +11,11 @@ from channels.sms.twilio.pause import pause
 from channels.sms.twilio.recall import Candidate, Recall, Sent, candidate
 from warnd.channel import Accepted, Failed, Outcome, ReceiptSink, Report, Unknown
 from warnd.clock import Clock
-from warnd.model.evidence import Evidence
 
 _TICK_S = 1.0
 _AT_ONCE = 10
 _LISTED = 50  # The newest messages to one number; nobody is texted so often within the minutes that count.
-_DOUBT_S = (5.0, 20.0, 60.0)
-"""When a lost answer is asked about, in seconds after it was given up."""
-_SETTLED_S = 15.0
+_SETTLED_S = 12.0
 """After which a message that Twilio does not list was never made: far longer than it takes to make one."""
 _SILENCE_S = (120.0, 600.0, 3600.0)
 """When a message without a final state is asked about, in seconds after it was accepted: callbacks can be lost (DOMAIN §5)."""
@@ -29,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Lookup:
-    """The looks, planned and at once."""
+    """The looks."""
 
     def __init__(self, link: Link, recall: Recall, *, clock: Clock, timeout_s: float) -> None:
         self._link = link
@@ -39,14 +36,12 @@ class Lookup:
         self._planned = asyncio.Event()
 
     def doubted(self, sent: Sent) -> None:
-        """Ask about a try whose answer was lost."""
+        """Note that a try's answer was lost; the dispatcher asks about it by `find`."""
         sent.fate, sent.doubted_at = "doubtful", self._clock.monotonic()
-        self._plan(sent, _DOUBT_S)
 
     def accepted(self, sent: Sent) -> None:
         """Ask about a message if it stays without a final state."""
-        sent.looks = 0
-        self._plan(sent, _SILENCE_S)
+        self._plan(sent)
 
     async def find(self, attempt: str) -> Outcome:
         """See `warnd.channel.Finder`; asks Twilio only where that can bring more."""
@@ -80,10 +75,9 @@ class Lookup:
                 await pause(self._clock, None if first is None else max(_TICK_S, first - now), event=self._planned)
 
     async def _look(self, sent: Sent, sink: ReceiptSink) -> None:
-        times = _DOUBT_S if sent.fate == "doubtful" else _SILENCE_S
         sent.looks += 1
         try:
-            done = await (self._resolve(sent, sink) if sent.fate == "doubtful" else self._ask_state(sent, sink))
+            done = await self._ask_state(sent, sink)
         except LinkError as error:
             log.info("twilio_look_failed", attempt=sent.attempt, cause=str(error))
             done = False
@@ -93,20 +87,7 @@ class Lookup:
             self._look_at(sent, self._clock.monotonic() + _AGAIN_S)
             return
         if not done:
-            self._plan(sent, times)
-
-    async def _resolve(self, sent: Sent, sink: ReceiptSink) -> bool:
-        """Return whether it is known now what became of a try whose answer was lost."""
-        found = await self._listed(sent)
-        if found is not None:
-            await self._report(sent, found, sink, least=Evidence.ACCEPTED)
-            self._take(sent, found)
-            return True
-        if not self._settled(sent):
-            return False
-        await sink(Report(NAME, sent.attempt, Evidence.NONE, failed=True, reason=_ABSENT))
-        sent.fate = "over"
-        return True
+            self._plan(sent)
 
     async def _ask_state(self, sent: Sent, sink: ReceiptSink) -> bool:
         """Return whether the message's final state is known now."""
@@ -115,18 +96,13 @@ class Lookup:
         except RefusedError as error:
             log.info("twilio_message_gone", attempt=sent.attempt, cause=str(error))
             return True
-        return await self._report(sent, candidate(message), sink, least=Evidence.DELIVERED)
-
-    async def _report(self, sent: Sent, found: Candidate, sink: ReceiptSink, *, least: Evidence) -> bool:
-        """Bring what a message's state proves, if it is a refusal or at least so much; return whether it was."""
+        found = candidate(message)
         word = statuses.read(found.status, found.error_code, failed_before=sent.failed and sent.segments > 1)
-        if word is None or not (word.failed or word.evidence >= least):
+        if word is None or not word.final:
             return False
         raw = f"looked up: {found.status} {found.error_code or ''}".strip()
         await sink(Report(NAME, sent.attempt, word.evidence, failed=word.failed, reason=word.reason, raw=raw))
-        sent.failed = sent.failed or word.failed
-        if word.final:
-            sent.fate = "over"
+        sent.failed, sent.fate = sent.failed or word.failed, "over"
         return True
 
     async def _listed(self, sent: Sent) -> Candidate | None:
@@ -134,18 +110,22 @@ class Lookup:
         return self._recall.match(sent, [candidate(message) for message in messages])
 
     def _take(self, sent: Sent, found: Candidate) -> None:
+        """Note which message a try became; one that is at its end already is reported by a look of its own."""
         self._recall.name(sent, found.sid)
-        if sent.fate != "over":
-            sent.fate = "accepted"
-            self.accepted(sent)
+        sent.fate = "accepted"
+        word = statuses.read(found.status, found.error_code)
+        if word is not None and word.final:
+            self._look_at(sent, self._clock.monotonic())
+        else:
+            self._plan(sent)
 
     def _settled(self, sent: Sent) -> bool:
         return self._clock.monotonic() - sent.doubted_at >= _SETTLED_S
 
-    def _plan(self, sent: Sent, times: tuple[float, ...]) -> None:
-        if sent.looks < len(times):
-            before = times[sent.looks - 1] if sent.looks else 0.0
-            self._look_at(sent, self._clock.monotonic() + times[sent.looks] - before)
+    def _plan(self, sent: Sent) -> None:
+        if sent.looks < len(_SILENCE_S):
+            before = _SILENCE_S[sent.looks - 1] if sent.looks else 0.0
+            self._look_at(sent, self._clock.monotonic() + _SILENCE_S[sent.looks] - before)
 
     def _look_at(self, sent: Sent, moment: float) -> None:
         """Put a look on the agenda; who waits for a later one must know only if this one is sooner."""

@@ -100,7 +100,7 @@ class Recall:
         found: list[Sent] = []
         while self._agenda and self._agenda[0][0] <= now and len(found) < limit:
             sent = self._by_attempt.get(heapq.heappop(self._agenda)[2])
-            if sent is not None and sent.fate in {"doubtful", "accepted"}:
+            if sent is not None and sent.fate == "accepted":
                 found.append(sent)
         return found
 
