@@ -6,10 +6,12 @@ They keep what they took, and can be made to misbehave. They share no code with 
 import asyncio
 import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -39,13 +41,14 @@ class Box:
     mischief: Mischief | None = None
     port: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    tls: ssl.SSLContext | None = None
     _site: web.TCPSite | None = None
     _runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def routes(self) -> list[web.RouteDef]:
         """Return its endpoints."""
@@ -59,7 +62,7 @@ class Box:
         application.add_routes(self.routes())
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
         await self._site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -75,23 +78,25 @@ class Box:
         """Do what it was told to do wrong; None if nothing."""
         self.calls += 1
         match self.mischief:
-            case "throttle":
-                return web.Response(status=429, headers={"Retry-After": "7"}, text="slow down")
-            case "break":
-                return web.Response(status=500, text="<html>oops</html>")
-            case "garble":
-                return web.Response(text="\x00 nobody knows")
-            case "gbk":
-                return web.Response(body='{"code":"999","msg":"系统忙"}'.encode("gbk"), content_type="application/json")
-            case "hang":
-                await self.release.wait()
-                raise asyncio.CancelledError
+            case "throttle" | "break" | "garble" | "gbk":
+                return _wrong(self.mischief)
             case "reset":
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
-            case _:
-                return None
+            case "hang" | "slow":
+                await self.release.wait()
+                return web.Response(status=503) if self.mischief == "hang" else None
+        return None
+
+
+def _wrong(mischief: str) -> web.Response:
+    return {
+        "throttle": web.Response(status=429, headers={"Retry-After": "7"}, text="slow down"),
+        "break": web.Response(status=500, text="<html>oops</html>"),
+        "garble": web.Response(text="\x00 nobody knows"),
+        "gbk": web.Response(body='{"code":"999","msg":"系统忙"}'.encode("gbk"), content_type="application/json"),
+    }[mischief]
 
 
 @dataclass
@@ -188,6 +193,24 @@ class Modem(Box):
 
     async def _modem(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"modem": "ready", "network": "registered, signal 21"})
+
+
+@dataclass
+class Old(Box):
+    """Takes one text in the query of a GET, in GBK, and answers in plain text: "0,<id>" or "<code>,<words>"."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return its endpoint."""
+        return [web.get("/sms.asp", self._send)]
+
+    async def _send(self, request: web.Request) -> web.StreamResponse:
+        if (wrong := await self.misbehave(request)) is not None:
+            return wrong
+        told = dict(parse_qsl(request.rel_url.raw_query_string, encoding="gbk"))
+        if told["pw"] != "secret":
+            return web.Response(body="-1,密码错误".encode("gbk"))
+        self.taken.append(Taken(told["to"], told["msg"], f"t{self.calls}"))
+        return web.Response(text=f"0,t{self.calls}")
 
 
 @asynccontextmanager

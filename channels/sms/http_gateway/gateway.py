@@ -223,8 +223,7 @@ class HttpGateway:
         )
 
     def _new_wire(self) -> Wire:
-        reuse = self._section.method == "POST"
-        return Wire(timeout_s=self._section.timeout_s, context=self._tls, reuse=reuse, now=self._clock.now)
+        return Wire(timeout_s=self._section.timeout_s, context=self._tls, now=self._clock.now)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Wire]:

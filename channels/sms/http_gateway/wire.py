@@ -14,6 +14,7 @@ from channels.sms.reach import why
 
 ANSWER_MAX = 4 << 20
 _RETRY_AFTER_MAX_S = 3600.0
+_IDLE_S = 4.0  # Shorter than gateways keep idle connections: one that they close under a call leaves its fate unknown.
 
 
 class NotSentError(Exception):
@@ -36,14 +37,15 @@ def tls(ca_file: str | None) -> ssl.SSLContext:
 class Wire:
     """The connections to one gateway."""
 
-    def __init__(self, *, timeout_s: float, context: ssl.SSLContext, reuse: bool, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, timeout_s: float, context: ssl.SSLContext, now: Callable[[], datetime]) -> None:
         self._timeout_s = timeout_s
         self._now = now
-        # The library repeats a GET or PUT by itself when a kept connection has died: a warning would go out twice. So those that
-        # send texts by such a method get no kept connections. The number of connections is bounded by the callers.
-        connector = aiohttp.TCPConnector(limit=0, ssl=context, force_close=not reuse)
+        # The number of connections is bounded by the callers.
+        connector = aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_IDLE_S)
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        # The library sends a GET or PUT again by itself when the connection breaks: a warning would go out twice, and nobody would know.
+        self._session._retry_connection = False  # noqa: SLF001 - it has no public word for this; a test holds it to it
 
     async def close(self) -> None:
         """Close all connections."""

@@ -246,7 +246,7 @@ class SmppGateway:
     def _note(self, message_id: str, entry: Entry) -> None:
         kept = kept_id(message_id, self._section.message_id_base)
         self._book.note(kept, entry)
-        if known := self._awaited.pop(kept, None):
+        if known := self._awaited.get(kept):
             known.set()
 
     async def _deliver(self, pdu: smpp34.DeliverSm) -> bool:
@@ -299,14 +299,16 @@ class SmppGateway:
         if (entry := self._found(message_ids)) is not None or not self._under_way:
             return entry
         known = asyncio.Event()
-        for message_id in message_ids:
-            self._awaited[message_id] = known
+        self._awaited.update(dict.fromkeys(message_ids, known))
         try:
             async with asyncio.timeout(_EARLY_S):
                 await known.wait()
         except TimeoutError:
+            return None
+        finally:
             for message_id in message_ids:
-                self._awaited.pop(message_id, None)
+                if self._awaited.get(message_id) is known:
+                    del self._awaited[message_id]
         return self._found(message_ids)
 
     def _found(self, message_ids: Sequence[str]) -> Entry | None:

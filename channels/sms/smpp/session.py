@@ -318,10 +318,6 @@ async def connected(section: SmsSmpp, *, tls: ssl.SSLContext | None, clock: Cloc
             reader, writer = await asyncio.open_connection(section.host, section.port, ssl=tls)
     except TimeoutError as error:
         raise BindError(f"no connection within {section.timeout_s:g} s") from error
-    except ssl.SSLCertVerificationError as error:
-        raise BindError(f"its certificate is not trusted ({error.verify_message}); check host and ca_file") from error
-    except ssl.SSLError as error:
-        raise BindError(f"no TLS connection ({error.reason}); does this port speak TLS?") from error
     except OSError as error:
         raise BindError(why(error)) from error
     except ValueError as error:  # A host that cannot be written as one (IDNA).

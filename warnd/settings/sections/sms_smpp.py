@@ -16,11 +16,11 @@ class SmsSmpp(Table):
     """A message centre."""
 
     host: Name = Field(description="the message centre's host name or address")
+    tls: bool = Field(default=False, description="true or false")
     port: Port = Field(
         default_factory=lambda known: 3550 if known.get("tls") else 2775,
         description="the message centre's port, 1 to 65535",
     )
-    tls: bool = Field(default=False, description="true or false")
     ca_file: ExistingFile | None = Field(
         default=None, description="a PEM file with the message centre's authority; without it, the system's"
     )
