@@ -357,15 +357,23 @@ def _paired(parts: Sequence[Part], speech: Sequence[Spoken]) -> list[tuple[Part,
     return [(part, decided.get(part.lang)) for part in parts]
 
 
-def _fitting(entries: list[tuple[Part, Spoken]]) -> list[Spoken]:
-    """Return what a signed command has room for. Texts come before recordings: first the recordings go, from the last on."""
-    fitting: list[Spoken | None] = [one for _, one in entries]
-    for place in reversed(range(len(entries))):
-        if sum(_size(one) for one in fitting if one is not None) <= ROOM_BYTES:
+def _fitting(entries: Sequence[tuple[Part, Spoken]]) -> list[Spoken]:
+    """Return what a signed command has room for; no text ever gives way to a recording.
+
+    Recordings of texts go first, from the last on, because a terminal's own voice can say them; then languages that it cannot say.
+    """
+    for chosen in (entries, [each for each in entries if not each[0].optional]):
+        fitting = [one for _, one in chosen]
+        for place in reversed(range(len(chosen))):
+            if not chosen[place][0].optional and not _fits(fitting):
+                fitting[place] = Spoken(fitting[place].lang, fitting[place].text)
+        if _fits(fitting):
             break
-        part, one = entries[place]
-        fitting[place] = None if part.optional else Spoken(one.lang, one.text)
-    return [one for one in fitting if one is not None]
+    return fitting
+
+
+def _fits(speech: Sequence[Spoken]) -> bool:
+    return sum(map(_size, speech)) <= ROOM_BYTES
 
 
 def _size(one: Spoken) -> int:

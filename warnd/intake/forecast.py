@@ -72,7 +72,8 @@ class Forecaster:
         public = reading.alert.scope == "Public" and reading.alert.status == "Actual"
         recorded = await self._by_people(reading)
         texts = self._texts(said, drill=reading.drill)
-        texts += [("mqtt", "", Text(lang, text)) for lang, text in recorded.items() if said.wording(lang) is None]
+        rendered = {text.lang for _, _, text in texts}
+        texts += [("mqtt", "", Text(lang, text)) for lang, text in recorded.items() if lang not in rendered]
         people = _people(reached.seats, reading.plan)
         unwilling = await self._ledger.read(
             forecasts.unwilling, recipients=_asked_for_silence(reached.seats, people), rev=reading.directory_rev

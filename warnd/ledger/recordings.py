@@ -65,7 +65,7 @@ def keep(
         text(
             "INSERT INTO recording (sha256, made_of, media, size, media_type, duration_ms, made_at) "
             "VALUES (:sha256, :made_of, :media, :size, 'audio/mpeg', :duration_ms, :now) "
-            "ON CONFLICT (sha256) DO UPDATE SET made_of = :made_of, made_at = :now"
+            "ON CONFLICT (made_of) DO NOTHING"
         ),
         {
             "sha256": sha256,
@@ -76,7 +76,7 @@ def keep(
             "now": stamp.now_ms,
         },
     )
-    _forget(conn, most_bytes=most_bytes, newest=sha256, now_ms=stamp.now_ms)
+    _forget(conn, most_bytes=most_bytes, newest=made_of, now_ms=stamp.now_ms)
 
 
 def _forget(conn: Connection, *, most_bytes: int, newest: str, now_ms: int) -> None:
@@ -85,15 +85,15 @@ def _forget(conn: Connection, *, most_bytes: int, newest: str, now_ms: int) -> N
         return
     unused = conn.execute(
         text(
-            "SELECT r.sha256, r.size FROM recording r WHERE r.sha256 <> :newest AND NOT EXISTS (SELECT 1 FROM spoken s "
-            f"JOIN message m ON m.no = s.message_no WHERE s.sha256 = r.sha256 AND {_IN_FORCE}) ORDER BY r.made_at, r.sha256"
+            "SELECT r.made_of, r.size FROM recording r WHERE r.made_of <> :newest AND NOT EXISTS (SELECT 1 FROM spoken s "
+            f"JOIN message m ON m.no = s.message_no WHERE s.sha256 = r.sha256 AND {_IN_FORCE}) ORDER BY r.made_at, r.made_of"
         ),
         {"newest": newest, "now": now_ms},
     )
     for row in unused.all():
         if over <= 0:
             break
-        conn.execute(text("DELETE FROM recording WHERE sha256 = :sha256"), {"sha256": row.sha256})
+        conn.execute(text("DELETE FROM recording WHERE made_of = :made_of"), {"made_of": row.made_of})
         over -= row.size
 
 
@@ -195,6 +195,6 @@ def served(conn: Connection, *, sha256: str, now_ms: int) -> bool:
 def media(conn: Connection, *, sha256: str) -> bytes | None:
     """Return a recording."""
     found: bytes | None = conn.execute(
-        text("SELECT media FROM recording WHERE sha256 = :sha256"), {"sha256": sha256}
+        text("SELECT media FROM recording WHERE sha256 = :sha256 LIMIT 1"), {"sha256": sha256}
     ).scalar_one_or_none()
     return found

@@ -15,6 +15,7 @@ MEDIA_MAX_BYTES: Final = 5 * 1024 * 1024  # What terminals take (DESIGN §9).
 _KBPS: Final = (8, 16, 24, 32, 40, 48, 56, 64)
 _MPEG_1_HZ: Final = 32_000  # From this rate on MP3 has no less than 32 kbit/s for each channel worth having.
 _MPEG_1_KBPS: Final = 32
+_FRAME_BYTES: Final = 2048  # What an encoder puts round the sound.
 _QUALITY: Final = 5  # LAME's own scale: 2 best, 7 fastest.
 _SILENT: Final = 100  # Of 32768; a voice is ten times as loud in its quietest word.
 _LEAST_MS: Final = 100
@@ -53,8 +54,8 @@ def sound_of(pcm: Pcm, *, kbps: int) -> Sound:
     if pcm.duration_ms < _LEAST_MS or loudest < _SILENT:
         raise SpeechError(f"{pcm.duration_ms} ms of silence")
     for fewer in (each for each in reversed(_KBPS) if each <= kbps):
-        media = encode(mono, rate_hz=pcm.rate_hz, kbps=fewer, served_hz=served_hz(pcm.rate_hz))
-        if len(media) <= MEDIA_MAX_BYTES:
+        if pcm.duration_ms * fewer // 8 + _FRAME_BYTES <= MEDIA_MAX_BYTES:
+            media = encode(mono, rate_hz=pcm.rate_hz, kbps=fewer, served_hz=served_hz(pcm.rate_hz))
             return Sound(media, pcm.duration_ms)
     raise SpeechError(f"{pcm.duration_ms // 1000} s are too long for {MEDIA_MAX_BYTES} bytes")
 

@@ -23,7 +23,7 @@ from warnd.render.speech.engine import Engine
 from warnd.render.speech.phrases import Phrase, Phrases
 from warnd.render.speech.sound import MEDIA_MAX_BYTES, Sound, SpeechError, encode, recorded, samples, sound_of
 
-_WORDS_MAX: Final = 300  # Characters of a text that only stands beside a person's recording.
+_WORDS_MAX: Final = 120  # Characters of a text that only stands beside a person's recording.
 
 
 @dataclass(frozen=True, slots=True)
