@@ -36,6 +36,7 @@ class SpoolSide:
     faults: frozenset[Fault] = frozenset({"refuse", "die"})
     drills = True
     receipts = True
+    hurry = 10.0  # What the ledger could not take is tried again after seconds.
 
     def __init__(self, folder: Path) -> None:
         self.terminal_keys: dict[str, bytes] = {}

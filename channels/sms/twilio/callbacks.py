@@ -131,6 +131,8 @@ class Callbacks:
             self._recall.name(sent, sid)
             sent.failed = sent.failed or word.failed
             sent.fate = "over" if word.final else "accepted"
+            if word.permanent:
+                self._recall.give_up(sent, word.reason or status)
         return await self._answer(report)
 
     async def _inbound(self, _request: Request, form: Form) -> Response:

@@ -124,6 +124,8 @@ class Twilio:
             return Failed("no phone number", retry="permanent")
         if len(text.text) > _TEXT_MAX:
             return Failed(codes.word(21617), retry="permanent")
+        if hopeless := self._recall.hopeless(outgoing.message.id, to=outgoing.address):
+            return Failed(hopeless, retry="permanent")
         if not await self._place(outgoing.start_by):
             return NOT_STARTED
         try:
@@ -133,7 +135,12 @@ class Twilio:
             if left_s < _VALID_S[0]:
                 return Failed("its life is over", retry="permanent")
             sent = self._recall.begin(
-                outgoing.attempt, to=outgoing.address, body=text.text, segments=text.segments, at=self._clock.now()
+                outgoing.attempt,
+                message=outgoing.message.id,
+                to=outgoing.address,
+                body=text.text,
+                segments=text.segments,
+                at=self._clock.now(),
             )
             return await self._post(outgoing, sent, valid_s=min(left_s, _VALID_S[1]))
         finally:

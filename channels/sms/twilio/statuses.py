@@ -25,12 +25,14 @@ class Word:
     Attributes:
         final: Nothing more is expected after it.
         reason: Why it failed, else None.
+        permanent: The number is at fault: another try of the same text would fail alike.
     """
 
     evidence: Evidence
     failed: bool
     final: bool
     reason: str | None = None
+    permanent: bool = False
 
 
 def read(status: str, code: int | None, *, failed_before: bool = False) -> Word | None:
@@ -40,7 +42,13 @@ def read(status: str, code: int | None, *, failed_before: bool = False) -> Word 
     failure of the same message, is about another part, so the text as a whole did not arrive.
     """
     if status in _DENIES:
-        return Word(Evidence.NONE, failed=True, final=True, reason=f"{status}: {codes.word(code)}" if code else status)
+        return Word(
+            Evidence.NONE,
+            failed=True,
+            final=True,
+            reason=f"{status}: {codes.word(code)}" if code else status,
+            permanent=code is not None and codes.verdict(code) is codes.Verdict.NUMBER,
+        )
     evidence = _PROVES.get(status)
     if evidence is None:
         return None
