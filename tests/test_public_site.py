@@ -265,7 +265,7 @@ async def test_pages_stay_small_however_much_is_in_force(built: Centre) -> None:
         status, text = await page(built, path)
         assert status == 200
         assert len(text.encode()) < 20_000
-    assert "另有 29 条预警" in (await page(built, "/"))[1]
+    assert "另有 37 条预警" in (await page(built, "/"))[1]
     assert "详见 CAP 文件" in (await page(built, f"/w/{warning_id}"))[1]
     assert len(await entries(built)) == 61
 

@@ -67,7 +67,7 @@ def _entry(feed: etree._Element, shown: Shown, page: PageWarning, *, public_url:
     if page.lang:
         entry.set(_XML_LANG, page.lang)
     _add(entry, "id", f"{public_url}/w/{warning.id}")
-    _add(entry, "title", page.headline or page.title)
+    _add(entry, "title", page.headline or page.title or page.badge)
     _add(entry, "updated", _time(warning.released_at))
     _add(entry, "published", _time(warning.sent))
     _add(_add(entry, "author"), "name", page.source)

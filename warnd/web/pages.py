@@ -20,7 +20,7 @@ from warnd.web.wording import CARD, PAGE, PageWarning, Room, page_warning, plain
 
 _HTML = "text/html; charset=utf-8"
 _CARDS = 8  # Warnings on the front page with what to do; the next ones by name, so that the page stays under 20 KB.
-_LINES = 24
+_LINES = 16
 _CARDS_HERE = 4  # On a place's page, which also has the places below it.
 _LINES_HERE = 12
 _ENDED_HERE = 3

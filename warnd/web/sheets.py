@@ -23,7 +23,7 @@ _STATIC = {
     "push-worker.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_OTHERS_MOST = 12  # Languages offered beside those that the page itself has.
+_OTHERS_MOST = 8  # Languages offered beside those that the page itself has.
 
 
 class Sheets:

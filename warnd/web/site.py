@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from warnd.bell import Bell
 from warnd.clock import Clock
 from warnd.ledger import views
 from warnd.ledger.store import Ledger
 from warnd.ledger.views import PublicWarning
 from warnd.model import cap
-from warnd.model.cap import Alert
+from warnd.model.cap import Alert, CapError
+
+log = structlog.get_logger(__name__)
 
 FRESH_S = 0.2  # A picture younger than this is not taken again, even if the bell rang.
 STALE_S = 1.0  # One older than this is: warnings run out without a ring.
@@ -93,6 +97,7 @@ class Site:
         self._rings = -1
         self._taken_at = 0.0
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
+        self._unreadable: set[str] = set()  # Said once, not once a second.
         self._changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
         self.run = f"{int(clock.now().timestamp()):x}"
 
@@ -132,7 +137,7 @@ class Site:
         version = version_of(found)
         if before is not None and before.version == version:
             return before
-        shown = [await self._with_alert(each) for each in found]
+        shown = [each for each in [await self._with_alert(one) for one in found] if each is not None]
         picture = Picture(
             number=1 if before is None else before.number + 1,
             version=version,
@@ -144,11 +149,20 @@ class Site:
             self._changes.append(_change(before, picture))
         return picture
 
-    async def _with_alert(self, warning: PublicWarning) -> Shown:
-        """Return the warning with its document read; documents never change, and a large one takes a while."""
+    async def _with_alert(self, warning: PublicWarning) -> Shown | None:
+        """Return the warning with its document read; documents never change, and a large one takes a while.
+
+        None if it cannot be read: an older version took what this one does not. The others are shown all the same.
+        """
         alert = self._alerts.pop(warning.id, None)
         if alert is None:
-            alert = await asyncio.to_thread(cap.parse, warning.document)
+            try:
+                alert = await asyncio.to_thread(cap.parse, warning.document)
+            except CapError as error:
+                if warning.id not in self._unreadable:
+                    log.error("document_unreadable", warning=warning.id, error=str(error))
+                    self._unreadable.add(warning.id)
+                return None
         self._alerts[warning.id] = alert
         while len(self._alerts) > _ALERTS_KEPT:
             self._alerts.popitem(last=False)
