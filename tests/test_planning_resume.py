@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from channels import STRONGEST
 from tests import invariants
 from tests.fakes.manual_clock import ManualClock
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found, recipients_csv
@@ -21,7 +22,6 @@ from warnd.ledger.outcomes import Tried
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.store import open_engine
 from warnd.ledger.values import to_ms
-from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 from warnd.model.plan import Plan, choose
 from warnd.resources import shipped
@@ -40,8 +40,7 @@ _TARGETED = "SELECT code, tier, ancestor, has_terminal, has_officer FROM target 
 
 
 def _plan() -> Plan:
-    strongest = {"sms": Evidence.ACKNOWLEDGED, "mqtt": Evidence.PRESENTED, "web": Evidence.ACCEPTED}
-    plans = load_plans(shipped("config") / "plans.toml", strongest=strongest)
+    plans = load_plans(shipped("config") / "plans.toml", strongest=STRONGEST)
     plan = choose(plans, hazards=("洪水",), level=Level.RED, status="Actual")
     assert plan is not None
     return plan

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from channels import STRONGEST
 from tests.fakes.manual_clock import ManualClock
 from tests.simulation.county import VILLAGES, found
 from tests.simulation.virtual import START
@@ -15,7 +16,6 @@ from warnd.ledger.messages import NewMessage
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.store import open_engine
 from warnd.ledger.values import to_ms
-from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 from warnd.model.plan import Plan, choose
 from warnd.resources import shipped
@@ -36,9 +36,7 @@ def founded(folder: Path) -> Engine:
 
 def plan_of(level: Level) -> Plan:
     """Return the shipped plan of a flood of this level."""
-    plans = load_plans(
-        shipped("config") / "plans.toml", strongest={"sms": Evidence.ACKNOWLEDGED, "mqtt": Evidence.PRESENTED}
-    )
+    plans = load_plans(shipped("config") / "plans.toml", strongest=STRONGEST)
     plan = choose(plans, hazards=("洪水",), level=level, status="Actual")
     assert plan is not None
     return plan

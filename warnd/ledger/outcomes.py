@@ -246,10 +246,9 @@ def _tally(
     """Count what gateways took: its cost, for every try costs, and that it was taken. The legs of `mine` were raised with their state."""
     taken: tallies.Deltas = Counter()
     for one, row in known:
-        if isinstance(one.outcome, Accepted) and row.delivery_no is not None:
-            taken[row.message_no, row.channel, tallies.SEGMENTS] += (
-                _parts(one) if row.attempt_state != "accepted" else 0
-            )
+        billed = row.delivery_no is not None and row.channel != "mqtt"  # Nobody bills a command to a loudspeaker.
+        if isinstance(one.outcome, Accepted) and billed and row.attempt_state != "accepted":
+            taken[row.message_no, row.channel, tallies.SEGMENTS] += _parts(one)
     for _, row in mine:
         if row.delivery_no is not None and row.evidence < Evidence.ACCEPTED:
             taken[row.message_no, row.channel, Evidence.ACCEPTED.word] += 1
