@@ -1,7 +1,6 @@
 """The gateway itself: texts out by Twilio's library, and what Twilio thinks of the account."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from channels.sms.crew import Crew, Job, Tell
 from channels.sms.gateway import NAME
+from channels.sms.numbers import is_number
 from channels.sms.twilio import codes
 from channels.sms.twilio.account import Account
 from channels.sms.twilio.callbacks import STATUS_PATH, Callbacks, Posted
@@ -32,7 +32,6 @@ from warnd.model.evidence import Evidence
 
 _VALID_S = (1, 36_000)  # The range of ValidityPeriod in the published description of the API.
 _TEXT_MAX = 1600  # Characters; the same for Body.
-_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _REPLY_S = 5.0  # Twilio waits fifteen seconds for our answer to its post.
 _HTTP_NOT_FOUND = 404
 
@@ -119,13 +118,8 @@ class Twilio:
         tell(index, await self._try(outgoing))
 
     async def _try(self, outgoing: Outgoing) -> Outcome:
-        text = outgoing.texts[0]
-        if not _NUMBER.fullmatch(outgoing.address):
-            return Failed("no phone number", retry="permanent")
-        if len(text.text) > _TEXT_MAX:
-            return Failed(codes.word(21617), retry="permanent")
-        if hopeless := self._recall.hopeless(outgoing.message.id, to=outgoing.address):
-            return Failed(hopeless, retry="permanent")
+        if (never := self._never(outgoing)) is not None:
+            return never
         if not await self._place(outgoing.start_by):
             return NOT_STARTED
         try:
@@ -134,6 +128,7 @@ class Twilio:
             left_s = int((outgoing.message.expires_at - self._clock.now()).total_seconds())
             if left_s < _VALID_S[0]:
                 return Failed("its life is over", retry="permanent")
+            text = outgoing.texts[0]
             sent = self._recall.begin(
                 outgoing.attempt,
                 message=outgoing.message.id,
@@ -145,6 +140,15 @@ class Twilio:
             return await self._post(outgoing, sent, valid_s=min(left_s, _VALID_S[1]))
         finally:
             self._places.release()
+
+    def _never(self, outgoing: Outgoing) -> Failed | None:
+        """Return why this text can never reach this address, or None."""
+        reason = self._recall.hopeless(outgoing.message.id, to=outgoing.address)
+        if not is_number(outgoing.address):
+            reason = "no phone number"
+        elif len(outgoing.texts[0].text) > _TEXT_MAX:
+            reason = codes.word(21617)
+        return None if reason is None else Failed(reason, retry="permanent")
 
     async def _place(self, start_by: float) -> bool:
         """Take one of the places for calls, or give up when the call could no longer begin in time."""
