@@ -55,12 +55,12 @@ class Crew:
                 for index in job.indices:
                     settled.put_nowait((index, NOT_RUNNING))
             else:
-                self._group.create_task(_do(job, settled))
+                _start(self._group, job, settled)
         for _ in range(sum(len(job.indices) for job in jobs)):
             yield await settled.get()
 
 
-async def _do(job: Job, settled: "asyncio.Queue[tuple[int, Outcome]]") -> None:
+def _start(group: asyncio.TaskGroup, job: Job, settled: "asyncio.Queue[tuple[int, Outcome]]") -> None:
     left = set(job.indices)
 
     def tell(index: int, outcome: Outcome) -> None:
@@ -68,10 +68,16 @@ async def _do(job: Job, settled: "asyncio.Queue[tuple[int, Outcome]]") -> None:
             left.remove(index)
             settled.put_nowait((index, outcome))
 
+    def ended(_task: asyncio.Task[None]) -> None:
+        # Whoever asked must not wait for ever. Not at the end of the task itself: one cancelled before its first step has none.
+        for index in sorted(left):
+            tell(index, _STOPPED)
+
+    group.create_task(_do(job, tell)).add_done_callback(ended)
+
+
+async def _do(job: Job, tell: Tell) -> None:
     try:
         await job.work(tell)
     except Exception as error:  # noqa: BLE001 - the edge to providers' libraries: whatever breaks there ends this call alone
         _log.exception("sms_gateway_broke", error=str(error))
-    finally:
-        for index in sorted(left):  # Also when `run` ends: whoever asked must not wait for ever.
-            tell(index, _STOPPED)
