@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from channels import STRONGEST
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.push import Browser
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found
@@ -23,7 +24,6 @@ from warnd.ledger.outcomes import Tried
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.store import open_engine
 from warnd.ledger.values import to_ms
-from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 from warnd.model.plan import Plan, choose
 from warnd.model.push import Subscription
@@ -132,9 +132,8 @@ def _subscribe(conn: Connection, one: Subscription, region: str, **more: Any) ->
 def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
     folder = tmp_path_factory.mktemp("county")
     found(f"sqlite:///{folder / 'warnd.sqlite'}", folder, clock=ManualClock(START))
-    strongest = {"sms": Evidence.ACKNOWLEDGED, "mqtt": Evidence.PRESENTED, "web": Evidence.ACCEPTED}
     plan = choose(
-        load_plans(shipped("config") / "plans.toml", strongest=strongest),
+        load_plans(shipped("config") / "plans.toml", strongest=STRONGEST),
         hazards=("洪水",),
         level=Level.RED,
         status="Actual",
