@@ -1,7 +1,6 @@
 """The daemon's side of the village loudspeakers: signed commands out over MQTT 5, signed receipts in (DESIGN §9)."""
 
-import ssl
-
+from channels.mqtt import tls
 from channels.mqtt.channel import Mqtt
 from channels.mqtt.options import LineOptions, MqttOptions
 from warnd.channel import Context
@@ -16,7 +15,7 @@ def build(settings: Settings, context: Context) -> Mqtt | None:
 
     Raises:
         KeyFileError: A signing key cannot be used.
-        OSError: The authority's certificates cannot be read.
+        CertificateError: A certificate or its key cannot be used.
     """
     if settings.mqtt is None:
         return None
@@ -39,7 +38,7 @@ def _line_options(link: MqttLink, *, root: str) -> LineOptions:
         signing_key=load_private_key(link.signing_key_file),
         username=link.username,
         password=None if link.password is None else link.password.get_secret_value(),
-        tls=ssl.create_default_context(cafile=link.ca_file) if link.tls else None,
+        tls=tls.context(ca_file=link.ca_file, cert_file=link.cert_file, key_file=link.key_file) if link.tls else None,
         window=link.concurrency,
         timeout_s=link.timeout_s,
     )

@@ -5,6 +5,7 @@ window of publishes in flight and the order of acknowledgements. Knows nothing o
 """
 
 import asyncio
+import logging
 import math
 import socket
 from collections import deque
@@ -27,6 +28,20 @@ from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX
 from channels.mqtt.reasons import Packet, reason
 
 _T = TypeVar("_T")
+
+# What OpenSSL says -> what to do; its words are all that comes through.
+_TLS_WORDS = {
+    "certificate has expired": "renew the broker's certificate, or check this machine's clock",
+    "not yet valid": "check this machine's clock",
+    "Hostname mismatch": "the broker's certificate is for another name: use the name that it has as host",
+    "IP address mismatch": "the broker's certificate is for another address: use the name that it has as host",
+    "ALERT_CERTIFICATE_REQUIRED": "the broker asks for a certificate: give cert_file and key_file",
+    "ALERT_CERTIFICATE_EXPIRED": "renew cert_file; the broker takes it for expired",
+    "ALERT_CERTIFICATE_REVOKED": "cert_file was revoked: ask for another",
+    "ALERT_UNKNOWN_CA": "cert_file must be signed by the authority that this port of the broker trusts",
+    "CERTIFICATE_VERIFY_FAILED": "ca_file must be the authority that signed the broker's certificate",
+    "WRONG_VERSION_NUMBER": "nobody speaks TLS on this port: check the port, or tls in the settings",
+}
 
 RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
 _READ_MAX = 100  # Packets in one turn of the event loop; some milliseconds.
@@ -55,8 +70,11 @@ class Session:
         resumed: The broker still had our session, and with it most likely all that it retained.
     """
 
-    def __init__(self, client: aiomqtt.Client, options: LineOptions, receive: Callable[[Arrival], None]) -> None:
+    def __init__(
+        self, client: aiomqtt.Client, options: LineOptions, receive: Callable[[Arrival], None], *, heard: "_LastError"
+    ) -> None:
         self.resumed = False
+        self._heard = heard
         self._options = options
         self._receive = receive
         self._client = client
@@ -256,7 +274,7 @@ class Session:
         try:
             await _heeding_cancellation(self._client.__aenter__())
         except (aiomqtt.MqttError, OSError, ValueError) as error:
-            raise ConnectError(_cause(error)) from error
+            raise ConnectError(self._heard.text or _cause(error)) from error
         if self._unfit:
             raise ConnectError(self._unfit)
         self._watch()  # Connecting may have replaced the future.
@@ -282,7 +300,8 @@ async def connected(options: LineOptions, receive: Callable[[Arrival], None]) ->
     Raises:
         ConnectError: The broker cannot be used.
     """
-    session = Session(_client(options), options, receive)
+    heard = _LastError()
+    session = Session(_client(options, heard), options, receive, heard=heard)
     try:
         await session.open()
         yield session
@@ -290,7 +309,23 @@ async def connected(options: LineOptions, receive: Callable[[Arrival], None]) ->
         session.end("closed")
 
 
-def _client(options: LineOptions) -> aiomqtt.Client:
+class _LastError(logging.Handler):
+    """Listens to the client library's log: why a broker hung up during the TLS handshake is told nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.text: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the cause, if it is one that a person can do something about."""
+        told = record.getMessage().partition(": ")[2]
+        fix = _tls_fix(told)
+        self.text = f"{told}: {fix}" if fix else self.text
+
+
+def _client(options: LineOptions, heard: _LastError) -> aiomqtt.Client:
+    log = logging.Logger("one MQTT session")  # noqa: LOG001 - nobody else shall hear what one connection says
+    log.addHandler(heard)
     asked = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, ReceiveMaximum=RECEIVE_MAXIMUM)
     return aiomqtt.Client(
         hostname=options.host,
@@ -305,6 +340,7 @@ def _client(options: LineOptions) -> aiomqtt.Client:
         keepalive=KEEPALIVE_S,
         max_inflight_messages=0,  # The window is counted here; a second queue inside paho would hide what has left.
         tls_context=options.tls,
+        logger=log,
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
 
@@ -327,10 +363,15 @@ def _end_of(disconnected: asyncio.Future[None]) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """Return what went wrong, with what to do where the broker gave a reason."""
+    """Return what went wrong, with what to do where that is known."""
     told, code = str(error) or type(error).__name__, getattr(error, "rc", None)
-    if not isinstance(code, ReasonCode):
-        return told
-    packet = Packet.CONNACK if isinstance(error, MqttConnectError) else Packet.DISCONNECT
-    fix = reason(packet, code.value).fix
+    if isinstance(code, ReasonCode):
+        packet = Packet.CONNACK if isinstance(error, MqttConnectError) else Packet.DISCONNECT
+        fix = reason(packet, code.value).fix
+    else:
+        fix = _tls_fix(told)
     return f"{told}: {fix}" if fix else told
+
+
+def _tls_fix(told: str) -> str:
+    return next((fix for word, fix in _TLS_WORDS.items() if word in told), "")

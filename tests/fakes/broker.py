@@ -117,18 +117,22 @@ def running_broker(
     drill_users: Mapping[str, str] | None = None,
     tls: bool = False,
     verbose: bool = True,
+    configuration: str = "mosquitto.conf",
 ) -> Iterator[Broker]:
-    """Run a broker for users (name -> password) and end it afterwards; with `tls`, `broker.folder / "ca.crt"` proves it."""
+    """Run a broker for users (name -> password) and end it afterwards; with `tls`, `broker.folder / "ca.crt"` proves it.
+
+    `configuration` is one of the shipped ones. What it needs beside passwords and rights lies in `folder / "mosquitto"` already.
+    """
     home = folder / "mosquitto"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     broker = Broker(home, port=free_port(), drill_port=free_port(), verbose=verbose)
     _write_passwords(home / "passwords", users)
     _write_passwords(home / "passwords-drill", users if drill_users is None else drill_users)
     for name in ("acl", "acl-drill"):
         shutil.copy(shipped("config") / "mosquitto" / name, home / name)
-    if tls:
+    if tls and not (home / "server.crt").exists():
         write_certificate(home)
-    (home / "mosquitto.conf").write_text(_configuration(broker, tls=tls))
+    (home / "mosquitto.conf").write_text(_configuration(broker, configuration, tls=tls))
     broker.start()
     try:
         yield broker
@@ -136,9 +140,9 @@ def running_broker(
         broker.stop()
 
 
-def _configuration(broker: Broker, *, tls: bool) -> str:
-    """Return the shipped configuration on loopback in the test's folder."""
-    text = (shipped("config") / "mosquitto" / "mosquitto.conf").read_text()
+def _configuration(broker: Broker, name: str, *, tls: bool) -> str:
+    """Return a shipped configuration on loopback in the test's folder."""
+    text = (shipped("config") / "mosquitto" / name).read_text()
     lines = [line for line in text.splitlines() if tls or not line.startswith(("certfile", "keyfile"))]
     moved = (
         "\n".join(lines)
@@ -158,6 +162,8 @@ def _write_passwords(path: Path, users: Mapping[str, str]) -> None:
     assert hash_program is not None, "guard the test with needs_mosquitto"
     path.write_text("".join(f"{user}:{password}\n" for user, password in users.items()))
     path.chmod(0o600)
+    if not users:  # The program takes an empty file for a broken one.
+        return
     subprocess.run([hash_program, "-U", str(path)], check=True, capture_output=True)
 
 

@@ -60,12 +60,18 @@ def run(
     ca_file: Annotated[
         Path | None, typer.Option(help="Certificate authority of the broker; else the machine's own.")
     ] = None,
+    cert_file: Annotated[
+        Path | None, typer.Option(help="Its own certificate, where the broker asks for one instead of a password.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option(help="The unencrypted private key of --cert-file.")] = None,
     drill_broker: Annotated[
         str | None, typer.Option(help="Broker account for drills; else drills come over --broker, if that allows it.")
     ] = None,
     drill_password_file: Annotated[
         Path | None, typer.Option(help=f"File with the password for drills; else {DRILL_PASSWORD_VARIABLE}.")
     ] = None,
+    drill_cert_file: Annotated[Path | None, typer.Option(help="Its own certificate for drills.")] = None,
+    drill_key_file: Annotated[Path | None, typer.Option(help="The private key of --drill-cert-file.")] = None,
     audio_host: Annotated[
         list[str] | None, typer.Option(help="Host (or host:port) from which recordings may be fetched; repeatable.")
     ] = None,
@@ -90,6 +96,10 @@ def run(
             drill_broker=drill_broker,
             drill_password=_password(drill_password_file, DRILL_PASSWORD_VARIABLE),
             ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            drill_cert_file=drill_cert_file,
+            drill_key_file=drill_key_file,
             key=key,
             trust=trust,
             state=state,

@@ -39,6 +39,10 @@ class Given:
     drill_broker: str | None
     drill_password: str | None
     ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
+    drill_cert_file: Path | None
+    drill_key_file: Path | None
     key: Path
     trust: Path
     state: Path
@@ -59,7 +63,14 @@ def run_terminal(given: Given) -> None:
     _log_to_stderr()
     clock = SystemClock()
     place = _place(given)
-    live = access("--broker", given.broker, terminal=given.terminal, password=given.password, ca_file=given.ca_file)
+    live = access(
+        "--broker",
+        given.broker,
+        terminal=given.terminal,
+        password=given.password,
+        ca_file=given.ca_file,
+        own=_pair("--cert-file", given.cert_file, given.key_file),
+    )
     drill = None
     if given.drill_broker is not None:
         drill = access(
@@ -68,6 +79,7 @@ def run_terminal(given: Given) -> None:
             terminal=given.terminal,
             password=given.drill_password,
             ca_file=given.ca_file,
+            own=_pair("--drill-cert-file", given.drill_cert_file, given.drill_key_file),
         )
     asyncio.run(_run(given, place, clock=clock, live=live, drill=drill))
 
@@ -114,8 +126,25 @@ def _place(given: Given) -> Place:
     )
 
 
-def access(option: str, address: str, *, terminal: str, password: str | None, ca_file: Path | None) -> Access:
-    """Return how to reach the broker that an option names.
+def _pair(option: str, cert_file: Path | None, key_file: Path | None) -> tuple[Path, Path] | None:
+    if cert_file is None and key_file is None:
+        return None
+    if cert_file is None or key_file is None:
+        key_option = option.replace("cert", "key")
+        raise Stop(f"{option} and {key_option} go together: give both, or neither", code=Exit.USAGE)
+    return cert_file, key_file
+
+
+def access(
+    option: str,
+    address: str,
+    *,
+    terminal: str,
+    password: str | None,
+    ca_file: Path | None,
+    own: tuple[Path, Path] | None = None,
+) -> Access:
+    """Return how to reach the broker that an option names; `own` is the terminal's certificate and its key.
 
     Raises:
         Stop: The address or the certificate file cannot be used.
@@ -129,16 +158,26 @@ def access(option: str, address: str, *, terminal: str, password: str | None, ca
         raise Stop(f"{option} {address!r}: write mqtts://HOST:PORT or mqtt://HOST:PORT", code=Exit.USAGE)
     if ca_file is not None and not ca_file.is_file():
         raise Stop(f"--ca-file {ca_file}: there is no such file", code=Exit.UNREACHABLE)
+    if own is not None and parts.scheme != "mqtts":
+        raise Stop(f"{option} {address!r}: a certificate is shown only over mqtts://", code=Exit.USAGE)
     secret = password if parts.password is None else unquote(parts.password)
     user = unquote(parts.username) if parts.username else None
-    return Access(
+    found = Access(
         parts.hostname,
         port,
         username=user or (None if secret is None else terminal),
         password=secret,
         tls=parts.scheme == "mqtts",
         ca_file=ca_file,
+        cert_file=own and own[0],
+        key_file=own and own[1],
     )
+    try:
+        found.context()
+    except OSError as error:
+        files = ", ".join(str(path) for path in (ca_file, *(own or ())) if path is not None)
+        raise Stop(f"{files}: not PEM files that belong together ({error})", code=Exit.UNREACHABLE) from error
+    return found
 
 
 def _speaker(given: Given, clock: Clock) -> Speaker:
@@ -149,7 +188,7 @@ def _speaker(given: Given, clock: Clock) -> Speaker:
         return Speaker(silent_voice(), Nowhere(clock, amplifier=amplifier), recordings=recordings, listened=False)
     if shutil.which("espeak-ng") is None:
         _log.error("no_voice", cause="espeak-ng is not installed", fix="apt install espeak-ng")
-    if given.audio_hosts and shutil.which(mp3.PROGRAM) is None:
+    if given.audio_hosts and not mp3.installed():
         _log.error(
             "no_mp3",
             cause="mpg123 is not installed",

@@ -44,6 +44,7 @@ class Access:
 
     Attributes:
         tls: Encrypt, and check the broker's certificate against `ca_file`, or the machine's authorities where it is None.
+        cert_file, key_file: What the terminal shows where the broker asks for a certificate; both or neither.
     """
 
     host: str
@@ -52,6 +53,21 @@ class Access:
     password: str | None = None
     tls: bool = False
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return how to encrypt; None = not at all.
+
+        Raises:
+            OSError: A file cannot be read, or the key is not the certificate's.
+        """
+        if not self.tls:
+            return None
+        made = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            made.load_cert_chain(self.cert_file, self.key_file, password="")  # Without one it would ask at a keyboard.
+        return made
 
 
 class Link:
@@ -153,15 +169,10 @@ class Link:
                 retain=True,
                 properties=will,
             ),
-            tls_context=self._tls(),
+            tls_context=self._access.context(),
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - aiomqtt does not offer it, and a crash must not lose a command
         return client
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self._access.tls:
-            return None
-        return ssl.create_default_context(cafile=None if self._access.ca_file is None else str(self._access.ca_file))
 
     async def _subscribe(self, client: aiomqtt.Client, root: str) -> None:
         for topic in command_filters(root, self._identity.lineage, self._identity.terminal):

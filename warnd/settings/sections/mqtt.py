@@ -7,7 +7,12 @@ from pydantic import Field, SecretStr, model_validator
 from warnd.settings.explain import UnfitError
 from warnd.settings.kinds import Count, ExistingFile, Name, Port, Rate, SecretText, Table
 
-_CONNECTION = ("host", "port", "tls", "ca_file")
+_CONNECTION = (
+    "host",
+    "port",
+    "tls",
+    "ca_file",
+)  # Not the account: a drill has a user, a certificate and a key of its own.
 
 
 class MqttLink(Table):
@@ -20,6 +25,12 @@ class MqttLink(Table):
     )
     ca_file: ExistingFile | None = Field(
         default=None, description="a PEM file with the broker's authority; without it, the system's"
+    )
+    cert_file: ExistingFile | None = Field(
+        default=None, description="a PEM file with this daemon's own certificate, where the broker asks for one"
+    )
+    key_file: ExistingFile | None = Field(
+        default=None, description="a PEM file with the unencrypted private key of cert_file, readable by warnd alone"
     )
     username: Name | None = Field(default=None, description="the broker's user name for this daemon")
     password: Annotated[SecretStr | None, SecretText] = Field(
@@ -35,6 +46,13 @@ class MqttLink(Table):
     def _whole_link(self) -> Self:
         if self.ca_file and not self.tls:
             raise UnfitError("ca_file without tls checks nothing.", "Write tls = true, or take ca_file out.")
+        if (self.cert_file or self.key_file) and not self.tls:
+            raise UnfitError(
+                "cert_file and key_file without tls are never shown.", "Write tls = true, or take them out."
+            )
+        if (self.cert_file is None) != (self.key_file is None):
+            given, missing = ("cert_file", "key_file") if self.cert_file else ("key_file", "cert_file")
+            raise UnfitError(f"{given} without {missing} is of no use.", f"Write {missing} beside it.")
         if self.password and not self.username:
             raise UnfitError("password_file without username is never sent.", "Write username beside it.")
         return self
