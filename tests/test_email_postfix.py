@@ -122,7 +122,7 @@ async def test_many_mails_arrive_each_once(mailer: Post, postfix: Postfix) -> No
 async def test_both_servers_are_probed(mailer: Post) -> None:
     server, mailbox = await mailer.channel.probe()
     assert (server.wrong, server.told) == (None, "TLSv1.3, delivery notifications")
-    assert (mailbox.wrong, mailbox.told) == (None, "0 mails wait")
+    assert (mailbox.wrong, mailbox.told) == (None, "mails waiting: 0")
 
 
 def deliver(postfix: Postfix, raw: bytes) -> None:

@@ -26,14 +26,14 @@ async def _server(options: EmailOptions) -> Finding:
             await session.keep()
             told = session.told
     except ServerTroubleError as error:
-        return Finding(about, wrong=f"{error}.")
+        return Finding(about, wrong=f"{str(error).removeprefix(f'{server.where} ')}.")
     return Finding(about, told=f"{told}, logged in as {server.username}" if server.username else told)
 
 
 async def _bounces(options: EmailOptions) -> Finding:
     found = bag(options.imap, options.maildir)
     assert found is not None, "asked only where bounces are read"
-    about = f"bounces in {options.maildir}" if options.imap is None else f"bounce mailbox {options.imap.where}"
+    about = f"bounces in {options.maildir}" if options.imap is None else "bounces by IMAP"
     threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="email probe")
     try:
         names = await asyncio.get_running_loop().run_in_executor(threads, found.open)  # Each wait in it is bounded.
@@ -42,4 +42,4 @@ async def _bounces(options: EmailOptions) -> Finding:
     finally:
         threads.submit(found.close)
         threads.shutdown(wait=False)
-    return Finding(about, told=f"{len(names)} mails wait")
+    return Finding(about, told=f"mails waiting: {len(names)}")
