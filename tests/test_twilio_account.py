@@ -1,5 +1,7 @@
 """Whether the account can be used: seen without sending anything, said with what to do."""
 
+import asyncio
+
 import pytest
 
 from tests.fakes.twilio_stage import on_stage
@@ -19,6 +21,21 @@ async def test_a_look_shares_the_connections_of_a_running_gateway() -> None:
     async with on_stage() as stage:
         assert [found.wrong for found in await stage.gateway.probe()] == [None, None]
         assert isinstance(await stage.send_one(), Accepted)
+
+
+async def test_a_gateway_that_starts_during_a_look_keeps_its_connections_after_it() -> None:
+    async with on_stage(start=False) as stage, asyncio.TaskGroup() as group:
+        stage.twilio.always = "hang"
+        looking = group.create_task(stage.gateway.probe())
+        await until(lambda: stage.twilio.asked)
+        running = group.create_task(stage.gateway.run(stage.ledger))
+        await until(lambda: sum(stage.twilio.asked.values()) == 2)
+        stage.twilio.always = None
+        stage.twilio.release()
+        await until(looking.done)
+        await until(lambda: stage.gateway.problem() is None)
+        assert isinstance(await stage.send_one(), Accepted)
+        running.cancel()
 
 
 @pytest.mark.parametrize("word", ["suspended", "closed"])

@@ -70,27 +70,33 @@ class Link:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
         self._connections = connections
         self._clock = clock
+        self._users = 0
+        self._session: aiohttp.ClientSession | None = None
         self._account: AccountContext | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Hold the connections; when it is open already, share them."""
-        if self._account is not None:
+        """Hold the connections; whoever opens it too shares them, and the last one closes."""
+        if self._users == 0:
+            self._session = self._connected()
+        self._users += 1
+        try:
             yield
-            return
+        finally:
+            self._users -= 1
+            if self._users == 0 and self._session is not None:
+                session, self._session, self._account = self._session, None, None
+                await session.close()
+
+    def _connected(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S)
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
-        ) as session:
-            http = _Http(session, aiohttp.encode_basic_auth(self.account_sid, self._auth_token), self._clock)
-            # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
-            client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
-            client.api.base_url = self._base_url
-            self._account = client.api.v2010.accounts(self.account_sid)
-            try:
-                yield
-            finally:
-                self._account = None
+        session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        http = _Http(session, aiohttp.encode_basic_auth(self.account_sid, self._auth_token), self._clock)
+        # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
+        client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
+        client.api.base_url = self._base_url
+        self._account = client.api.v2010.accounts(self.account_sid)
+        return session
 
     @property
     def account(self) -> AccountContext:
