@@ -127,7 +127,7 @@ def _area(area: Area, *, shapes: bool) -> dict[str, Any]:
 
 
 def _time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _maybe(at: datetime | None) -> str | None:

@@ -99,7 +99,7 @@ class Site:
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
         self._unreadable: set[str] = set()  # Said once, not once a second.
         self._changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
-        self.run = f"{int(clock.now().timestamp()):x}"
+        self.run = f"{round(clock.now().timestamp() * 1000):x}"
 
     async def picture(self) -> Picture:
         """Return what is in force now; at most `STALE_S` old, and at most `FRESH_S` behind the bell."""
