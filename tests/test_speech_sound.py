@@ -17,10 +17,11 @@ from warnd.model.wave import NotWaveError, Pcm, read_wave, write_wave
 from warnd.render.speech.engine import Engine
 from warnd.render.speech.lexicon import Lexicon
 from warnd.render.speech.sound import SpeechError, recorded, sound_of
+from warnd.terminal import mp3
 from warnd.terminal.mp3 import NoSoundError, decode
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
-needs_mpg123 = pytest.mark.skipif(shutil.which("mpg123") is None, reason="mpg123 is not installed")
+needs_mpg123 = pytest.mark.skipif(not mp3.installed(), reason="mpg123 is not installed")
 
 FLOOD = "暴雨红色预警：今天下午三点前，请河边低洼地区居民立即转移到安全地点。"
 PADDING_MS = 120  # Silence that every MP3 encoder puts round the sound.

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from warnd.render.speech.sound import SpeechError
 from warnd.render.speech.studio import Part, Studio
 from warnd.render.speech.uploads import notes
 from warnd.settings import SettingsError
+from warnd.terminal import mp3
 
 TEXTS = (Text("zh", "洪水红色预警。"), Text("en", "Red flood warning."))
 STOCK = """
@@ -218,15 +218,13 @@ async def test_in_a_drill_a_recorded_mark_in_its_own_language_goes_before_the_en
     assert 1400 <= marked.duration_ms < 1700
 
 
-@pytest.mark.skipif(shutil.which("mpg123") is None, reason="mpg123 is not installed")
+@pytest.mark.skipif(not mp3.installed(), reason="mpg123 is not installed")
 async def test_a_marked_recording_can_be_played(tmp_path: Path) -> None:
-    from warnd.terminal.mp3 import decode  # noqa: PLC0415 - the other side's own
-
     booth = Booth(tmp_path)
     made = studio(engine=Engine([str(booth.program)], voices={"zh": "a"}))
     for media in (tone_mp3(500), tone_mp3(500, rate_hz=44_100, channels=2)):
         marked = await made.make(parts(made, drilled(with_sound("bo", sound(media))), drill=True)[0])
-        assert abs((await decode(marked.media)).duration_ms - marked.duration_ms) < 80
+        assert abs((await mp3.decode(marked.media)).duration_ms - marked.duration_ms) < 80
 
 
 # The lexicon.

@@ -12,15 +12,18 @@ import pytest
 
 from tests.fakes.loudspeaker import NOW, PLAY
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.speaking import tone_mp3
 from tests.fakes.village import TenSeconds, full_disk
 from warnd.clock import SystemClock
 from warnd.model.loudspeaker import Amplifier, Audio, Speech, Why
+from warnd.terminal import mp3
 from warnd.terminal.output import Nowhere
 from warnd.terminal.recordings import AUDIO_MAX_BYTES, RecordingError, Recordings
 from warnd.terminal.speaker import Speaker
 from warnd.terminal.wave import chime
 
 WAVE = chime(drill=False).wave
+SPOKEN = tone_mp3(800)
 
 
 class _Studio(BaseHTTPRequestHandler):
@@ -183,3 +186,35 @@ async def test_what_is_neither_wav_nor_mp3_is_replaced_by_the_voice_whatever_len
     assert ([clip.duration_ms for clip in heard.clips], heard.trouble) == ([10_000], Why.AUDIO_FETCH)
     silent = await Speaker(TenSeconds(), output, recordings=kept, listened=False).prepare(spoken)
     assert ([clip.duration_ms for clip in silent.clips], silent.trouble) == ([10_000], Why.AUDIO_FETCH)
+
+
+@pytest.mark.skipif(not mp3.installed(), reason="mpg123 is not installed (apt install mpg123)")
+async def test_an_mp3_is_decoded_and_is_as_long_as_it_sounds_not_as_it_promises(tmp_path: Path, address: str) -> None:
+    """What is heard is measured; where nobody listens its frames are counted, and nothing is decoded."""
+    (tmp_path / hashlib.sha256(SPOKEN).hexdigest()).write_bytes(SPOKEN)
+    spoken = replace(PLAY, speech=(Speech("bo", "x", replace(audio(address, SPOKEN), duration_ms=1)),), tone=None)
+    output = Nowhere(ManualClock(NOW), amplifier=lambda: Amplifier.OK)
+    kept = recordings(tmp_path, "127.0.0.1")
+    heard = await Speaker(TenSeconds(), output, recordings=kept).prepare(spoken)
+    silent = await Speaker(TenSeconds(), output, recordings=kept, listened=False).prepare(spoken)
+    assert (heard.trouble, silent.trouble) == (None, None)
+    assert 800 <= heard.clips[0].duration_ms < 920
+    assert 800 <= silent.clips[0].duration_ms < 920
+    assert heard.clips[0].wave[:4] == b"RIFF"
+    assert silent.clips[0].wave == b""
+
+
+async def test_a_tampered_mp3_is_not_decoded_and_the_voice_speaks(tmp_path: Path, address: str) -> None:
+    tampered = replace(PLAY, speech=(Speech("zh", "洪水", audio(f"{address}/good.wav", SPOKEN)),), tone=None)
+    output = Nowhere(ManualClock(NOW), amplifier=lambda: Amplifier.OK)
+    prepared = await Speaker(TenSeconds(), output, recordings=recordings(tmp_path, "127.0.0.1")).prepare(tampered)
+    assert ([clip.duration_ms for clip in prepared.clips], prepared.trouble) == ([10_000], Why.AUDIO_HASH)
+
+
+async def test_without_mpg123_the_voice_speaks(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / hashlib.sha256(SPOKEN).hexdigest()).write_bytes(SPOKEN)
+    spoken = replace(PLAY, speech=(Speech("zh", "洪水", audio(address, SPOKEN)),), tone=None)
+    output = Nowhere(ManualClock(NOW), amplifier=lambda: Amplifier.OK)
+    prepared = await Speaker(TenSeconds(), output, recordings=recordings(tmp_path, "127.0.0.1")).prepare(spoken)
+    assert ([clip.duration_ms for clip in prepared.clips], prepared.trouble) == ([10_000], Why.AUDIO_FETCH)

@@ -1,5 +1,6 @@
 """Turns MP3 into sound with mpg123, a small program of its own; the terminal has no memory for a library that would."""
 
+import shutil
 from typing import Final
 
 from warnd.model.wave import write_wave
@@ -14,6 +15,11 @@ _BYTES_PER_MS: Final = RATE_HZ * 2 / 1000
 
 class NoSoundError(Exception):
     """No sound came out of an MP3; the text says why."""
+
+
+def installed() -> bool:
+    """Say whether MP3 can be played here."""
+    return shutil.which(PROGRAM) is not None
 
 
 async def decode(mp3: bytes) -> Clip:
