@@ -25,6 +25,7 @@ from warnd.resources import shipped
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
+ADMIN, ADMIN_PASSWORD = "admin", "of all users"  # With dynamic security.
 
 
 def program(name: str) -> str | None:
@@ -132,6 +133,8 @@ def running_broker(
         shutil.copy(shipped("config") / "mosquitto" / name, home / name)
     if tls and not (home / "server.crt").exists():
         write_certificate(home)
+    if configuration == "dynamic-security.conf":
+        _write_administrator(home / "warnd-users.json")
     (home / "mosquitto.conf").write_text(_configuration(broker, configuration, tls=tls))
     broker.start()
     try:
@@ -165,6 +168,13 @@ def _write_passwords(path: Path, users: Mapping[str, str]) -> None:
     if not users:  # The program takes an empty file for a broken one.
         return
     subprocess.run([hash_program, "-U", str(path)], check=True, capture_output=True)
+
+
+def _write_administrator(path: Path) -> None:
+    control = program("mosquitto_ctrl")
+    assert control is not None, "guard the test with needs_mosquitto"
+    command = [control, "dynsec", "init", str(path), ADMIN, ADMIN_PASSWORD]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ PUBACK: Final = 4
 SUBACK: Final = 9
 DISCONNECT: Final = 14
 
-_CLEAN, _WILL, _WILL_QOS_1, _WILL_RETAIN, _PASSWORD, _USER = 0x02, 0x04, 0x08, 0x20, 0x40, 0x80
+_WILL, _WILL_QOS_1, _WILL_RETAIN, _PASSWORD, _USER = 0x04, 0x08, 0x20, 0x40, 0x80
 _EXPIRY, _SESSION_EXPIRY, _WILL_DELAY = 0x02, 0x11, 0x18  # MQTT 5.0 §2.2.2.2.
 
 
@@ -39,15 +39,20 @@ class Published:
 
 
 def connect(
-    client_id: str, *, user: str, password: str, keepalive_s: int, session_s: int, will: Will, clean: bool = False
+    client_id: str, *, user: str, password: str, keepalive_s: int, session_s: int, will: Will | None = None
 ) -> bytes:
-    """Return a CONNECT."""
-    flags = _USER | _PASSWORD | _WILL | _WILL_QOS_1 | _WILL_RETAIN | (_CLEAN if clean else 0)
+    """Return a CONNECT that asks for the session that was kept; `session_s` 0 keeps none."""
+    flags = _USER | _PASSWORD | (_WILL | _WILL_QOS_1 | _WILL_RETAIN if will else 0)
     head = _text("MQTT") + bytes([5, flags]) + struct.pack("!H", keepalive_s)
     session = _properties(struct.pack("!BI", _SESSION_EXPIRY, session_s))
+    return _sealed(0x10, head + session + _text(client_id) + _of_will(will) + _text(user) + _text(password))
+
+
+def _of_will(will: Will | None) -> bytes:
+    if will is None:
+        return b""
     delay = _properties(struct.pack("!BI", _WILL_DELAY, will.delay_s))
-    payload = _text(client_id) + delay + _text(will.topic) + _blob(will.payload) + _text(user) + _text(password)
-    return _sealed(0x10, head + session + payload)
+    return delay + _text(will.topic) + _blob(will.payload)
 
 
 def subscribe(packet_id: int, topics: tuple[str, ...]) -> bytes:
