@@ -104,3 +104,14 @@ def test_nobody_and_nothing_is_exit_1(api: FakeApi) -> None:
     assert ran.code == 1
     assert "Nobody with the id officer-1" in ran.out
     assert run("explain", "w1", "nobody", "--json", WARND_URL=api.url).code == 1
+
+
+@pytest.mark.parametrize(
+    ("obliged", "told"),
+    [(True, "told all the same because of their duty (information_officer@990101101201)"), (False, "left alone since")],
+)
+def test_who_asked_for_no_more_messages_is_shown_with_what_followed(api: FakeApi, obliged: bool, told: str) -> None:  # noqa: FBT001 - a case
+    asked = {"channel": "sms", "address_masked": "+99910*****21", "since": "2026-11-20T08:00:00Z", "obliged": obliged}
+    api.answer("GET", "/api/v1/warnings/w1/explain", FOUND | {"opted_out": [asked]})
+    ran = run("explain", "w1", "officer-1", WARND_URL=api.url)
+    assert f"asked for no more sms at +99910*****21 on 2026-11-20T08:00:00Z; {told}" in ran.out

@@ -168,3 +168,15 @@ def test_preview_of_what_would_be_held_is_exit_1(api: FakeApi, cap: str) -> None
     api.answer("POST", "/api/v1/warnings/preview", PREVIEW | {"reasons": [HOLD]})
     assert run("preview", cap, WARND_URL=api.url).code == 1
     assert run("preview", cap, "--json", WARND_URL=api.url).code == 1
+
+
+def test_preview_names_people_with_a_duty_who_asked_for_no_more(api: FakeApi, cap: str) -> None:
+    asked = {
+        "recipient": "officer-1",
+        "channel": "sms",
+        "address_masked": "+99910*****21",
+        "since": "2026-11-20T08:00:00Z",
+    }
+    api.answer("POST", "/api/v1/warnings/preview", PREVIEW | {"opted_out": [asked]})
+    ran = run("preview", cap, WARND_URL=api.url)
+    assert "Told all the same: officer-1, who asked for no more sms at +99910*****21 on 2026-11-20T08:00:00Z" in ran.out
