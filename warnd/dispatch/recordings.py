@@ -35,6 +35,8 @@ _ENTRY_BYTES: Final = 60  # Of JSON around an entry's text and recording.
 _AUDIO_BYTES: Final = 130  # Of a recording's hash, length and keys.
 _LOOK_S: Final = 1.0
 _SOON_S: Final = 0.2
+_SWIFT_S: Final = 2.0  # For which a try comes back soon; an engine that takes longer is not worth so many looks.
+_COMMIT_S: Final = 0.1  # In which the outcome of a try is recorded, and from then on its rest counts.
 _RETRY_S: Final = 1.0
 _REMEMBERED: Final = 64  # Messages and failures.
 _TRIED_AGAIN_S: Final = 60.0  # After a failure, should the same words be wanted again.
@@ -187,7 +189,7 @@ class Recordings:
 
     def _in_a_moment(self, waited_s: float, left_s: float) -> Failed:
         """Let the try be due again soon; nobody else of its lane waits for that."""
-        again_s = min(max(_SOON_S, waited_s), _LOOK_S, left_s)
+        again_s = min(_SOON_S if waited_s < _SWIFT_S else _LOOK_S, left_s)
         self._ring_in.put_nowait(again_s)
         return Failed("its speech is being made", retry="throttled", retry_after_s=again_s)
 
@@ -294,7 +296,7 @@ class Recordings:
     async def _ring(self) -> None:
         """Wake the lanes when a try that waits for its recordings is due again; else they would look a second later."""
         while True:
-            await self._clock.sleep(await self._ring_in.get() + 0.02)
+            await self._clock.sleep(await self._ring_in.get() + _COMMIT_S)
             while not self._ring_in.empty():
                 self._ring_in.get_nowait()
             self._bell.ring()
