@@ -7,6 +7,7 @@
   const CUT_OFF_MS = 45000; // Three heartbeats of the stream.
   const POLL_MS = 15000;
   const TICK_MS = 1000;
+  const SPREAD_MS = 500; // So that the boards of all villages do not ask in the same instant.
 
   const page = () => document.getElementById("board");
   let centre = Number(page().dataset.now);
@@ -108,7 +109,7 @@
     source.addEventListener("site", (event) => {
       const told = JSON.parse(event.data);
       if (!(told.full && told.version === page().dataset.version)) {
-        refresh();
+        setTimeout(refresh, Math.random() * SPREAD_MS);
       } else {
         hear(NaN);
       }

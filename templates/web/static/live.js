@@ -47,7 +47,8 @@
         hear(answer.headers.get("Date"));
         if (changed) {
           const told = document.getElementById("told");
-          told.textContent = told.dataset.text;
+          told.textContent = ""; // The same words twice are read out twice only if they were gone.
+          setTimeout(() => { told.textContent = told.dataset.text; }, 100);
         }
       }
     } catch {
