@@ -22,6 +22,7 @@ from channels.sms.twilio.link import (
     LinkError,
     NotTakenError,
     RefusedError,
+    heeded,
     utc,
     within,
 )
@@ -152,6 +153,8 @@ class Twilio:
 
     async def _place(self, start_by: float) -> bool:
         """Take one of the places for calls, or give up when the call could no longer begin in time."""
+        if not self._places.locked():
+            return await self._places.acquire()
         wait_s = start_by - self._clock.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(None if wait_s == float("inf") else max(0.0, wait_s)):
@@ -167,9 +170,10 @@ class Twilio:
             **self._sender,
         )
         try:
-            message = await within(2 * self._options.timeout_s, call)
-            if not message.sid:
-                raise DoubtfulError("the answer is no message")
+            async with heeded():  # The link's own time-out is the bound.
+                message = await call
+                if not message.sid:
+                    raise DoubtfulError("the answer is no message")
         except LinkError as error:
             return self._refused(error, sent)
         except asyncio.CancelledError:

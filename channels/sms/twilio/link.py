@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import aiohttp
 from twilio.http import AsyncHttpClient
@@ -159,7 +160,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
             allow_redirects,
         )  # The session's; Twilio never redirects, and a redirected text would be a leak.
         headers = {**(headers or {}), "Authorization": self._authorization}
-        body = urlencode(data, doseq=True, errors="replace").encode() if data else None
+        body = "&".join([f"{name}={_quoted(str(value))}" for name, value in data.items()]).encode() if data else None
         async with self._session.request(
             method, url, params=params or None, data=body, headers=headers, allow_redirects=False
         ) as response:
@@ -179,6 +180,12 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return min(max((at - self._clock.now()).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
+
+
+@lru_cache(maxsize=1024)
+def _quoted(value: str) -> str:
+    """Return a value as it stands in a form. Texts, senders and lives come again and again, and Chinese takes long to quote."""
+    return quote_plus(value, errors="replace")
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:
