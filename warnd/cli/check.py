@@ -175,5 +175,5 @@ def _speech(settings: Settings) -> str:
             "Install the engine or its voice, or correct [speech]; until then terminals speak with voices of their own."
         )
         raise _Unfit(f"{'; '.join(wrong)}. {fix}")
-    kept = f"{studio.stock} recordings by people, {studio.names} names in the lexicon"
-    return f"{studio.engine.name} speaks {', '.join(told) or 'no language of the node'}; {kept}"
+    spoken = f"{studio.engine.name} speaks {', '.join(told)}" if told else "no engine speaks a language of the node"
+    return f"{spoken}; {studio.stock} recordings by people, {studio.names} names in the lexicon"

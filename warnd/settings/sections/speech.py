@@ -42,7 +42,7 @@ class Speech(Table):
 
     engine: Engine = Field(
         default=("espeak-ng",),
-        description='"espeak-ng", "none", or a program and its options like ["piper", "--model", "{voice}", "--output_file", "-"]',
+        description='"espeak-ng", "none", or a program and its options like ["speak", "--voice", "{voice}"]',
     )
     voices: dict[Language, Name] = Field(
         default={}, description='the voice for a language, as in zh = "cmn-latn-pinyin"'
