@@ -13,36 +13,21 @@ import pytest
 from starlette.applications import Starlette
 
 from channels.sms.gateway import Gateway
-from tests.fakes.gateways_over_http import Cloud, Mischief, as_json, open_box
+from tests.fakes.gateways_over_http import TOKEN, Cloud, Mischief, as_json, cloud_toml, open_box
 from tests.fakes.texting import Door, gateway, running, sent, text_to, texts_to
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Failed, Reply, Report, Unknown
 from warnd.model.evidence import Evidence
 from warnd.resources import shipped
 
-TOKEN = "f00dfeedf00dfeedf00d"
 PUSH = f"/receipts/sms/{TOKEN}"
-
-
-def toml(cloud: Cloud, folder: Path, **changes: str) -> str:
-    """Return the shipped example with this gateway's address and account, and little patience."""
-    for name, secret in {"account": cloud.account, "password": cloud.password, "push-token": TOKEN}.items():
-        (folder / f"gateway-{name}").write_text(f"{secret}\n")
-    example = (shipped("config") / "gateways" / "cloud.toml").read_text("utf-8")
-    example = example.replace("https://sms.cloud.example", cloud.url).replace(
-        "calls = 4", "calls = 4\ntimeout_s = 0.5\nwatch_s = 0.05"
-    )
-    for old, new in changes.items():
-        assert f"{old} = " in example
-        example = example.replace(f"{old} = ", f"{old} = {new} # ", 1)
-    return example
 
 
 @asynccontextmanager
 async def at_work(folder: Path, **changes: str) -> AsyncIterator[tuple[Cloud, Gateway, Door]]:
     cloud = Cloud()
     async with open_box(cloud):
-        through = gateway(toml(cloud, folder, **changes), folder)
+        through = gateway(cloud_toml(cloud, folder, **changes), folder)
         async with running(through) as door:
             yield cloud, through, door
 
@@ -140,7 +125,7 @@ async def test_no_call_begins_for_tries_whose_time_is_over(tmp_path: Path) -> No
 async def test_the_wrong_password_is_ours_to_mend_and_the_probe_says_so(tmp_path: Path) -> None:
     cloud = Cloud()
     async with open_box(cloud):
-        settings = toml(cloud, tmp_path)
+        settings = cloud_toml(cloud, tmp_path)
         through = gateway(settings, tmp_path)
         assert [(finding.wrong, finding.told) for finding in await through.probe()] == [
             (None, "it can be reached"),
@@ -224,7 +209,7 @@ async def test_a_report_that_the_ledger_does_not_commit_is_not_confirmed(tmp_pat
 
 
 async def test_before_it_runs_and_after_it_has_stopped_pushes_are_told_to_come_again(tmp_path: Path) -> None:
-    through = gateway(toml(Cloud(port=9), tmp_path), tmp_path)
+    through = gateway(cloud_toml(Cloud(port=9), tmp_path), tmp_path)
     assert (await push(through, PUSH, [REPORT])).status_code == 503
 
 

@@ -347,7 +347,7 @@ async def test_after_a_restart_one_part_is_matched_by_reference_and_long_texts_b
         for one in door.committed
         if isinstance(one, Report)
     ]
-    assert told == [(None, "smpp:id2", PHONE, None, None), ("x-7-1", None, None, 1, 3), ("x-7-1", None, None, 3, 3)]
+    assert told == [(None, "smpp:id2", None, None, None), ("x-7-1", None, None, 1, 3), ("x-7-1", None, None, 3, 3)]
 
 
 async def test_without_the_file_no_part_is_taken_for_the_whole_text(tmp_path: Path) -> None:

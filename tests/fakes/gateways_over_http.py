@@ -10,11 +10,15 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from warnd.resources import shipped
+
+TOKEN = "f00dfeedf00dfeedf00d"
 Mischief = Literal["refuse", "throttle", "break", "garble", "gbk", "hang", "reset", "slow"]
 
 
@@ -226,3 +230,17 @@ async def open_box(box: Box) -> AsyncIterator[Box]:
 def as_json(value: object) -> bytes:
     """Return what a gateway pushes."""
     return json.dumps(value, ensure_ascii=False).encode()
+
+
+def cloud_toml(cloud: Cloud, folder: Path, **changes: str) -> str:
+    """Return the shipped example with this gateway's address and account, and little patience."""
+    for name, secret in {"account": cloud.account, "password": cloud.password, "push-token": TOKEN}.items():
+        (folder / f"gateway-{name}").write_text(f"{secret}\n")
+    example = (shipped("config") / "gateways" / "cloud.toml").read_text("utf-8")
+    example = example.replace("https://sms.cloud.example", cloud.url).replace(
+        "calls = 4", "calls = 4\ntimeout_s = 0.5\nwatch_s = 0.05"
+    )
+    for old, new in changes.items():
+        assert f"{old} = " in example
+        example = example.replace(f"{old} = ", f"{old} = {new} # ", 1)
+    return example

@@ -88,8 +88,13 @@ def _report(entry: Any, feed: HttpReports, section: SmsHttp) -> Report | None:
         at=_moment(_at(entry, feed.at), feed),
         raw=_raw(entry),
         reference=about,
-        address=address(number, section) if number else None,
+        address=address(number, section) if number and _shared(section) else None,
     )
+
+
+def _shared(section: SmsHttp) -> bool:
+    """Say whether one reference stands for several numbers; only then a number is needed, which may be written in any way."""
+    return section.batch > 1 and section.answer.result.reference is None
 
 
 def _reply(entry: Any, feed: HttpReplies, section: SmsHttp) -> Reply | None:

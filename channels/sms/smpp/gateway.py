@@ -290,8 +290,8 @@ class SmppGateway:
             reason=f"{told.state} {told.error or ''}".strip() if failed else None,
             at=told.done_at,
             raw=told.raw,
+            # Without the number: the id is one text's alone, and receipts write numbers in ways of their own.
             reference=f"smpp:{told.message_ids[0]}" if entry is None else None,
-            address=told.number if entry is None else None,
         )
 
     async def _known(self, message_ids: Sequence[str]) -> Entry | None:

@@ -55,13 +55,11 @@ class Receipted:
 
     Attributes:
         message_ids: What may be its id, as answers are kept, likeliest first: some message centres convert the parameter, too.
-        number: Whom the part was for, as an address.
         state: One of the words of appendix B, upper case.
         done_at: Aware UTC, if told.
     """
 
     message_ids: tuple[str, ...]
-    number: str
     state: str
     error: str | None
     done_at: datetime | None
@@ -79,16 +77,15 @@ class Written:
 def read(pdu: smpp34.DeliverSm, section: SmsSmpp) -> Receipted | Written | None:
     """Return what was delivered; None for kinds that prove nothing (an intermediate notification, a phone's own acknowledgement)."""
     kind = pdu.esm_class & _KIND
-    number = _address(pdu, section)
     options = {option.tag: option for option in pdu.tlvs}
     payload = options.get(_MESSAGE_PAYLOAD)
     body = pdu.short_message or (payload.value if payload else b"")
     if kind == _RECEIPT:
-        return _receipt(body, options, number, section)
+        return _receipt(body, options, section)
     if kind == 0:
         said = without_header(body, pdu.esm_class)
         text = text_of(said, data_coding=pdu.data_coding, gsm_data_coding=section.gsm_data_coding)
-        return Written(number, text.replace("\0", ""))
+        return Written(_address(pdu, section), text.replace("\0", ""))
     return None
 
 
@@ -114,7 +111,7 @@ def receipted_id(told: str, base: Base) -> str:
             return told
 
 
-def _receipt(body: bytes, options: dict[int, smpp34.Tlv], number: str, section: SmsSmpp) -> Receipted:
+def _receipt(body: bytes, options: dict[int, smpp34.Tlv], section: SmsSmpp) -> Receipted:
     text = body.decode("latin-1")
     option = options.get(_RECEIPTED_MESSAGE_ID)
     told, base = _plain(option.value) if option is not None else "", section.message_id_base
@@ -125,7 +122,7 @@ def _receipt(body: bytes, options: dict[int, smpp34.Tlv], number: str, section: 
     state, error = _state(text, options), _ERROR.search(text)
     raw = "".join(character for character in text if character.isprintable()) or f"id:{told} stat:{state}"
     return Receipted(
-        tuple(dict.fromkeys(ids)), number, state, error[1] if error else None, _done_at(text, section), raw[:_RAW_MAX]
+        tuple(dict.fromkeys(ids)), state, error[1] if error else None, _done_at(text, section), raw[:_RAW_MAX]
     )
 
 
