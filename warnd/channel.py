@@ -333,6 +333,11 @@ def _nobody_cares(_channel: str, _drill: bool) -> None:  # noqa: FBT001 - called
     """Stand in where nothing is kept by providers."""
 
 
+async def _no_others(_terminal: str) -> Sequence[bytes]:
+    """Stand in where keys are not rotated."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the composition root hands to every channel it builds.
@@ -342,6 +347,7 @@ class Context:
         announce: Called with a message id when the public site must show it now.
         forgotten: Called with (channel's name, drill) after a connection to a provider that has forgotten what it kept for
             us, so that open publications must go out again. Must return at once.
+        older_keys: Looks up a terminal's keys that were rotated away and are still believed.
     """
 
     clock: Clock
@@ -349,3 +355,4 @@ class Context:
     terminal_key: Callable[[str], Awaitable[bytes | None]]
     announce: Callable[[str], None]
     forgotten: Callable[[str, bool], None] = _nobody_cares
+    older_keys: Callable[[str], Awaitable[Sequence[bytes]]] = _no_others

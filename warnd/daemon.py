@@ -33,7 +33,7 @@ from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
 from warnd.intake.forecast import Forecaster
 from warnd.intake.reading import Policy, Reader
-from warnd.ledger import directory, node, publications
+from warnd.ledger import keys, node, publications
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.priority import lane
 from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, upgrade
@@ -140,6 +140,7 @@ class Daemon:
             terminal_key=self._terminal_key,
             announce=lambda _message_id: self.bell.ring(),
             forgotten=lambda channel, drill: self._forgotten.put_nowait((channel, drill)),
+            older_keys=self._older_keys,
         )
         built = {name: make(settings, context) for name, make in build.items()}
         self.channels: dict[str, Channel] = {name: one for name, one in built.items() if one is not None}
@@ -256,7 +257,11 @@ class Daemon:
         )
 
     async def _terminal_key(self, terminal_id: str) -> bytes | None:
-        return await self.ledger.read(directory.terminal_key, terminal_id=terminal_id)
+        now_ms = to_ms(self.clock.now())
+        return await self.ledger.read(keys.current, terminal_id=terminal_id, now_ms=now_ms)
+
+    async def _older_keys(self, terminal_id: str) -> Sequence[bytes]:
+        return await self.ledger.read(keys.older, terminal_id=terminal_id, now_ms=to_ms(self.clock.now()))
 
     def problems(self) -> list[str]:
         """Return what keeps the parts of the daemon from working, beside its channels."""

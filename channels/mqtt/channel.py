@@ -72,6 +72,7 @@ class _Account:
                 context.clock,
                 random=context.random,
                 terminal_key=context.terminal_key,
+                older_keys=context.older_keys,
                 replies=Replies(self.line, self.post, context.clock),
                 sink=sink,
                 work=work,

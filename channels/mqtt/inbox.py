@@ -8,7 +8,8 @@ would bring it for ever.
 import asyncio
 import itertools
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from random import Random
 
 import structlog
@@ -51,6 +52,7 @@ class Inbox:
 
     Args:
         terminal_key: Terminal id -> raw public key, None = unknown.
+        older_keys: Terminal id -> keys that were rotated away and are still believed.
         sink: Where what is verified goes.
         work: Owns the tasks; it must outlive the line.
     """
@@ -62,6 +64,7 @@ class Inbox:
         *,
         random: Random,
         terminal_key: Callable[[str], Awaitable[bytes | None]],
+        older_keys: Callable[[str], Awaitable[Sequence[bytes]]],
         replies: Replies,
         sink: ReceiptSink,
         work: asyncio.TaskGroup,
@@ -69,7 +72,7 @@ class Inbox:
         self._options = options
         self._clock = clock
         self._random = random
-        self._keys = Keyring(terminal_key, clock)
+        self._keys = Keyring(terminal_key, older_keys, clock)
         self._repeats = Repeats()
         self._replies = replies
         self._sink = sink
@@ -152,10 +155,21 @@ class Inbox:
         public_key = await self._keys.find(topic.name)
         if public_key is None:
             raise Refused(Why.UNKNOWN_KEY, "no terminal with this id is registered; import it with its public_key")
-        receipt = verify_receipt(arrival.payload, arrival.topic, public_key)
+        receipt = await self._verified(topic.name, arrival, public_key)
         n = await self._sink(_playback(receipt, arrival.payload.decode("ascii"))) or 0
         self._repeats.add(arrival.topic, arrival.payload, boot_id=receipt.boot_id, n=n)
         return receipt.boot_id, n
+
+    async def _verified(self, terminal: str, arrival: Arrival, public_key: bytes) -> Receipt:
+        try:
+            return verify_receipt(arrival.payload, arrival.topic, public_key)
+        except Refused as refused:
+            if refused.reason is not Why.BAD_SIGNATURE:
+                raise
+            for key in await self._keys.older(terminal):
+                with suppress(Refused):
+                    return verify_receipt(arrival.payload, arrival.topic, key)
+            raise
 
     async def _state(self, topic: Topic, arrival: Arrival) -> None:
         if not arrival.payload:

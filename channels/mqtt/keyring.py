@@ -4,7 +4,7 @@ It never knows better than the directory for longer than `KEPT_S`, so that a rev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from warnd.clock import Clock
 
@@ -13,9 +13,20 @@ _KEPT_MAX = 20_000  # Terminals; whoever invents ids must not fill the memory.
 
 
 class Keyring:
-    """Looks keys up, each at most once in `KEPT_S`; unknown terminals are looked up every time."""
+    """Looks keys up, each at most once in `KEPT_S`; unknown terminals are looked up every time.
 
-    def __init__(self, look_up: Callable[[str], Awaitable[bytes | None]], clock: Clock) -> None:
+    Args:
+        look_up: Terminal id -> its key, None = unknown.
+        older: Terminal id -> keys that were rotated away and are still believed; asked only when the key does not fit.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[str], Awaitable[bytes | None]],
+        older: Callable[[str], Awaitable[Sequence[bytes]]],
+        clock: Clock,
+    ) -> None:
+        self.older = older
         self._look_up = look_up
         self._clock = clock
         self._kept: dict[str, tuple[bytes, float]] = {}

@@ -567,6 +567,14 @@ terminal_boot = Table(
     Column("boot_id", Text, primary_key=True),
     Column("contiguous", Integer, nullable=False),
 )
+# Until when a public key is believed: the directory's own without a row for good, any other only with one.
+key_end = Table(
+    "key_end",
+    metadata,
+    Column("terminal", Text, primary_key=True),
+    Column("public_key", Text, primary_key=True),
+    Column("ends_at", Instant, nullable=False),
+)
 terminal_receipt = Table(
     "terminal_receipt",
     metadata,

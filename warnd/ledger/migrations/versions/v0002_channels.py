@@ -37,6 +37,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("reference IS NOT NULL"),
     )
     op.create_table(
+        "key_end",
+        sa.Column("terminal", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("terminal", "public_key", name="pk_key_end"),
+    )
+    op.create_table(
         "opt_out",
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
