@@ -126,14 +126,12 @@ async def test_an_expired_warning_asks_nothing(one: Asked) -> None:
     assert 'method="post"' not in shown.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/a/x", "/a/tag-1-1.AAAAAAAAAAAAAAAAAAAAAA", "/a/%F0%9F%98%80", "/a/" + "1" * 500, "/a/."]
-)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_link_that_nobody_was_sent_is_not_there(one: Asked, path: str, method: str) -> None:
-    answered = await _get(one, path, method=method)
-    assert answered.status_code == 404
-    assert answered.headers["cache-control"] == "no-store"
+async def test_a_link_that_nobody_was_sent_is_not_there(one: Asked, method: str) -> None:
+    for path in ("/a/x", "/a/tag-1-1.AAAAAAAAAAAAAAAAAAAAAA", "/a/%F0%9F%98%80", "/a/" + "1" * 500, "/a/."):
+        answered = await _get(one, path, method=method)
+        assert answered.status_code == 404, path
+        assert answered.headers["cache-control"] == "no-store"
     assert await one.evidence() == Evidence.ACCEPTED
 
 

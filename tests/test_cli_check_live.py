@@ -107,13 +107,13 @@ async def test_the_public_address_is_tried_only_while_the_site_is_served(home: P
         listening = bind("127.0.0.1", 0)
         port = listening.getsockname()[1]
 
-        async def found(public_url: str) -> Finding:
-            settings = _settings(home, f'[http]\nlisten = "127.0.0.1:{port}"\npublic_url = "{public_url}"')
+        async def found(public_url: str, *, own_port: int = port) -> Finding:
+            settings = _settings(home, f'[http]\nlisten = "127.0.0.1:{own_port}"\npublic_url = "{public_url}"')
             trials = await asyncio.to_thread(live.trials, settings)
             return next(each.findings[0] for each in trials if each.channel == "web")
 
-        listening_late = await found(f"http://127.0.0.1:{wrong_port}")
-        assert listening_late.wrong is None
+        before_the_start = await found(f"http://127.0.0.1:{wrong_port}", own_port=wrong_port)
+        assert before_the_start.wrong is None
         started = asyncio.Event()
         serving = group.create_task(serve(built.daemon.app, listening=listening, started=started.set))
         await started.wait()
