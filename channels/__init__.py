@@ -22,9 +22,12 @@ def _package(name: str) -> Build:
     return build
 
 
-CHANNELS: Mapping[str, Build] = {name: _package(name) for name in ("email", "mqtt", "push", "sms", "web", "webhook")}
+CHANNELS: Mapping[str, Build] = {
+    name: _package(name) for name in ("apprise", "email", "mqtt", "push", "sms", "web", "webhook")
+}
 
 STRONGEST: Mapping[str, Evidence] = {
+    "apprise": Evidence.ACCEPTED,
     "email": Evidence.ACKNOWLEDGED,  # By the link in it.
     "mqtt": Evidence.PRESENTED,
     "push": Evidence.ACCEPTED,

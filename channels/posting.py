@@ -34,6 +34,11 @@ class Answer:
     retry_after_s: float | None
     says: str
 
+    @property
+    def reason(self) -> str:
+        """What a report says of it."""
+        return f"{self.status} {self.says}".strip()
+
 
 class Poster:
     """Posts over connections of its own."""
@@ -90,19 +95,20 @@ class Poster:
         return min(max(0.0, (at - self._clock.now()).total_seconds()), _LONGEST_WAIT_S)
 
 
-def outcome(meaning: Meaning, answer: Answer, *, reference: str | None = None) -> Outcome:
+def outcome(
+    meaning: Meaning, reason: str, *, retry_after_s: float | None = None, reference: str | None = None
+) -> Outcome:
     """Return what became of a try that was answered.
 
     One who asks to wait is left in peace alone: `Failed` with "throttled" would hold up what goes to everybody else.
     """
-    reason = f"{answer.status} {answer.says}".strip()
     match meaning:
         case "accepted":
             return Accepted(reference)
         case "gone" | "permanent":
             return Failed(reason, retry="permanent", gone=meaning == "gone")
         case "throttled" | "transient":
-            return Failed(reason, retry_after_s=answer.retry_after_s)
+            return Failed(reason, retry_after_s=retry_after_s)
         case "ambiguous":
             return Unknown(reason)
         case never:

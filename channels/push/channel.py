@@ -95,4 +95,4 @@ class PushChannel:
         if known == "throttled" and answer.retry_after_s is not None:
             self._paused[origin] = self._clock.monotonic() + answer.retry_after_s
         # The address of an accepted notification is not kept: whoever knows it can delete it.
-        return outcome(known or "transient", answer)
+        return outcome(known or "transient", answer.reason, retry_after_s=answer.retry_after_s)

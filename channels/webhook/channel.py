@@ -88,7 +88,12 @@ class WebhookChannel:
         answered = await self._poster.post(endpoint.url, body=content, headers=headers)
         if not isinstance(answered, Answer):
             return answered
-        return outcome(meaning(answered.status), answered, reference=message_id)
+        return outcome(
+            meaning(answered.status),
+            answered.reason,
+            retry_after_s=answered.retry_after_s,
+            reference=message_id,
+        )
 
     def _body(self, message: Message) -> bytes:
         if message.id not in self._bodies:
