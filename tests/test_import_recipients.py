@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +161,33 @@ def test_an_id_may_stand_once(register: Register) -> None:
         HEAD + f"a,person,A,{HOME},,,,,,,\nb,person,B,{HOME},,,,,,,\na,person,C,{HOME},,,,,,,\n"
     )
     assert causes(summary) == ["line 4, id: a stands in line 2 already"]
+
+
+def test_a_chat_comes_in_and_a_change_of_it_is_a_new_version(register: Register) -> None:
+    head = "id,kind,name,region,roles,apprise\n"
+    summary = register.recipients(f"{head}wang,person,王,{HOME},information_officer,wecombot://0123abcd-4567\n")
+    assert causes(summary) == []
+    again = register.recipients(f"{head}wang,person,王,{HOME},information_officer,wecombot://0123abcd-4567\n")
+    moved = register.recipients(f"{head}wang,person,王,{HOME},information_officer,wecombot://0123abcd-9999\n")
+    assert (again.changes, moved.changed) == (0, 1)
+    with register.reading() as conn:
+        kept = conn.execute(sqlalchemy.text("SELECT apprise FROM recipient_version ORDER BY no")).scalars().all()
+    assert kept == ["wecombot://0123abcd-4567", "wecombot://0123abcd-9999"]
+
+
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [
+        ("0123abcd-secret", "line 2, apprise: is no address of a chat service"),
+        ("json://10.0.0.1/secret", "line 2, apprise: names json, which may not be used here"),
+        ("slack://secret", "line 2, apprise: slack cannot make sense of what follows slack://"),
+        ("wecombot://secret?verify=no", "line 2, apprise: has parameters that may not be set"),
+    ],
+)
+def test_a_chat_that_may_not_be_used_is_told_without_its_secret(register: Register, address: str, cause: str) -> None:
+    summary = register.recipients(f"id,kind,name,region,apprise\nwang,person,王,{HOME},{address}\n")
+    assert causes(summary) == [cause]
+    assert "secret" not in repr(list(summary.problems))
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -332,7 +332,8 @@ def test_explain_puts_tries_and_proof_side_by_side(conn: Connection, rows: Rows)
     rows.warning("w1", ALERT)
     no = rows.message("w1")
     seats = (("information_officer", village),)
-    person = rows.recipient("p1", village, seats=seats, phone="+8613812345621", email="officer@county.example")
+    reached = {"phone": "+8613812345621", "email": "officer@county.example", "apprise": "wecombot://key"}
+    person = rows.recipient("p1", village, seats=seats, **reached)
     delivery = rows.delivery(no, person, village, evidence=2)
     rows.attempt(rows.leg(no, delivery=delivery))
     rows.insert(
@@ -352,6 +353,7 @@ def test_explain_puts_tries_and_proof_side_by_side(conn: Connection, rows: Rows)
     assert found is not None
     assert found.recipient is not None
     assert (found.recipient.phone_masked, found.recipient.email_masked) == ("+86138*****21", "o*****@county.example")
+    assert found.recipient.apprise_masked == "wecombot://*****"
     assert found.recipient.seats == [f"information_officer@{village}"]
     assert [each.state for each in found.deliveries[0].legs[0].attempts] == ["accepted"]
     assert [(each.evidence, each.part, each.parts) for each in found.receipts] == [("delivered", 1, 2)]

@@ -35,7 +35,7 @@ def _who(found: Mapping[str, Any]) -> list[str]:
     if not who:
         return [f"Nobody with the id {plain(found.get('asked'))} is in the directory."]
     seats = ", ".join(plain(seat) for seat in who.get("seats") or ())
-    reached = " ".join(plain(who[key]) for key in ("phone_masked", "email_masked") if who.get(key))
+    reached = " ".join(plain(who[key]) for key in ("phone_masked", "email_masked", "apprise_masked") if who.get(key))
     return [
         f"{plain(who.get('id'))}: {plain(who.get('kind'))} {plain(who.get('name'))} at {plain(who.get('region'))}",
         f"  seats: {seats or '-'}; language {plain(who.get('lang'))}; address: {reached or 'none'}",

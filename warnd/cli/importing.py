@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError
 
+from warnd.chats import SERVICES
 from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings, ready_store
 from warnd.cli.stop import Exit, Stop
@@ -60,9 +61,13 @@ def recipients(
     """Import people, households, organisations and terminals. Exits with 1 if a row is bad; nothing is imported then."""
     settings = load_settings(config)
     language = settings.node.languages[0]
+    services = settings.apprise.services if settings.apprise is not None else SERVICES
     with _door(settings) as door, _bar() as told:
         options = Options(dry_run, prune, told)
-        summary = _guarded(file, lambda: run.import_recipients(file, door=door, options=options, language=language))
+        summary = _guarded(
+            file,
+            lambda: run.import_recipients(file, door=door, options=options, language=language, services=services),
+        )
     _tell(file, summary, as_json=as_json)
 
 

@@ -9,7 +9,7 @@ from warnd.ledger.priority import TERMINALS, lane, of_audience, priority
 from warnd.model.plan import Plan
 
 # Where in the directory each channel finds its address; a channel that is not named here uses the recipient's phone.
-_ADDRESS = {"mqtt": "'terminal:' || r.id", "email": "v.email"}
+_ADDRESS = {"mqtt": "'terminal:' || r.id", "email": "v.email", "apprise": "v.apprise"}
 _PHONE = "v.phone"
 
 # Whoever is told because of a duty; everybody else may ask to be left alone. `v` is the recipient's version.

@@ -46,7 +46,7 @@ def _insert(conn: Connection, message: Row[Any], *, low: str, high: str, limit: 
             f"WHERE v.region = g.code AND v.kind = 'terminal' AND {_VISIBLE}) END, "
             "CASE WHEN g.tier = 'village' THEN EXISTS (SELECT 1 FROM seat s JOIN recipient_version v ON v.no = s.version_no "
             f"WHERE s.region = g.code AND s.role = 'information_officer' AND {_VISIBLE} "
-            "AND (v.phone IS NOT NULL OR v.email IS NOT NULL)) END "
+            "AND (v.phone IS NOT NULL OR v.email IS NOT NULL OR v.apprise IS NOT NULL)) END "
             "FROM region g WHERE g.path >= :low AND g.path < :high AND g.from_rev <= :rev ORDER BY g.path LIMIT :limit "
             "ON CONFLICT (message_no, code) DO UPDATE SET ancestor = 0, has_terminal = excluded.has_terminal, "
             "has_officer = excluded.has_officer RETURNING code, path, tier"

@@ -272,6 +272,7 @@ class RecipientDocument:
     lang: str
     phone_masked: str | None
     email_masked: str | None
+    apprise_masked: str | None
     seats: list[str]
 
 

@@ -1,7 +1,7 @@
 """The import of recipients and their seats: read with their regions, compared, written as versions of the next revision."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from warnd.intake.importing.door import Door
@@ -23,13 +23,23 @@ COLUMNS = len(RecipientFacts._fields) + 1  # The last one holds the seats.
 class RecipientImport:
     """One run over one file."""
 
-    def __init__(self, path: Path, *, door: Door, stage: Stage, options: Options, language: str) -> None:
-        """Take also the language of those who name none."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        door: Door,
+        stage: Stage,
+        options: Options,
+        language: str,
+        services: Collection[str],
+    ) -> None:
+        """Take also the language of those who name none, and the chat services that may be used."""
         self._path = path
         self._door = door
         self._stage = stage
         self._options = options
         self._language = language
+        self._services = services
         self.summary = Summary("recipients", options.dry_run)
 
     def read(self) -> None:
@@ -66,7 +76,7 @@ class RecipientImport:
         problems = self.summary.problems
         for row in read_rows(self._path, header=HEADER, problems=problems, progress=self._options.progress):
             self.summary.rows += 1
-            entry = read_recipient(row, problems, language=self._language)
+            entry = read_recipient(row, problems, language=self._language, services=self._services)
             if entry:
                 yield row, entry
 

@@ -1,10 +1,12 @@
-"""What a row of recipients says: `id,kind,name,region,roles,lang,phone,email,lat,lon,public_key`."""
+"""What a row of recipients says: `id,kind,name,region,roles,lang,phone,email,lat,lon,public_key,apprise`."""
 
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from warnd.chats import SERVICES, BadChatAddress, open_chat
 from warnd.intake.importing.header import Header
 from warnd.intake.importing.problem import Problems
 from warnd.intake.importing.row import Fields, Row
@@ -14,7 +16,7 @@ from warnd.model.region import stored_code
 
 HEADER = Header(
     needed=("id", "kind", "name", "region"),
-    optional=("roles", "lang", "phone", "email", "lat", "lon", "public_key"),
+    optional=("roles", "lang", "phone", "email", "lat", "lon", "public_key", "apprise"),
 )
 KINDS = ("person", "household", "organisation", "terminal")
 _NAME_MAX = 200
@@ -39,13 +41,16 @@ class RecipientEntry:
     seats: Seats
 
 
-def read_recipient(row: Row, problems: Problems, *, language: str) -> RecipientEntry | None:
+def read_recipient(
+    row: Row, problems: Problems, *, language: str, services: Collection[str] = SERVICES
+) -> RecipientEntry | None:
     """Return what the row says, or None if it has faults.
 
     Args:
         row: As read.
         problems: Where faults go.
         language: Whose texts a recipient gets who names none.
+        services: The chat services that may be used.
     """
     fields = Fields(row, problems)
     kind = _kind(fields)
@@ -61,6 +66,7 @@ def read_recipient(row: Row, problems: Problems, *, language: str) -> RecipientE
         lat=lat,
         lon=lon,
         public_key=_public_key(fields, terminal=kind == "terminal"),
+        apprise=_apprise(fields, services),
     )
     seats = _seats(fields, region=region)
     return RecipientEntry(entry_id, facts, seats) if fields.sound else None
@@ -113,6 +119,18 @@ def _email(fields: Fields) -> str | None:
     if value and (len(value) > _EMAIL_MAX or not _EMAIL.fullmatch(value)):
         fields.fail("email", f"'{shorten(value)}' is no e-mail address", "Write one address such as li@example.org.")
     return value or None
+
+
+def _apprise(fields: Fields, services: Collection[str]) -> str | None:
+    """Return the address of a chat; a fault never repeats it, because it holds a secret."""
+    value = fields.get("apprise")
+    if not value:
+        return None
+    try:
+        open_chat(value, services)
+    except BadChatAddress as error:
+        fields.fail("apprise", error.cause, error.fix)
+    return value
 
 
 def _public_key(fields: Fields, *, terminal: bool) -> str | None:

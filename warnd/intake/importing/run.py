@@ -1,11 +1,12 @@
 """Runs an import from the file to the new revision, or as a rehearsal that changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from warnd.chats import SERVICES
 from warnd.intake.importing import recipient_import, region_import
 from warnd.intake.importing.alias_import import AliasImport
 from warnd.intake.importing.door import Door
@@ -43,10 +44,16 @@ def import_regions(path: Path, *, door: Door, options: Options) -> Summary:
         return _run(RegionImport(path, door=door, stage=stage, options=options), path, door=door)
 
 
-def import_recipients(path: Path, *, door: Door, options: Options, language: str) -> Summary:
-    """Import recipients from CSV; `language` is for those who name none. Raises what `import_regions` raises."""
+def import_recipients(
+    path: Path, *, door: Door, options: Options, language: str, services: Collection[str] = SERVICES
+) -> Summary:
+    """Import recipients from CSV.
+
+    `language` is for those who name none, `services` are the chat services that may be used. Raises what `import_regions` raises.
+    """
     with _stage(recipient_import.COLUMNS) as stage:
-        return _run(RecipientImport(path, door=door, stage=stage, options=options, language=language), path, door=door)
+        job = RecipientImport(path, door=door, stage=stage, options=options, language=language, services=services)
+        return _run(job, path, door=door)
 
 
 def import_aliases(path: Path, *, door: Door, options: Options) -> Summary:

@@ -22,6 +22,7 @@ class RecipientFacts(NamedTuple):
     lat: float | None
     lon: float | None
     public_key: str | None
+    apprise: str | None = None
 
 
 Seats = tuple[tuple[str, str], ...]
@@ -52,7 +53,7 @@ def standing(conn: Connection, *, ids: Sequence[str]) -> dict[str, Standing]:
     """Return those of the recipients that were ever in the directory, by id."""
     rows = conn.execute(
         text(
-            "SELECT c.id, c.no, v.no, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key "
+            "SELECT c.id, c.no, v.no, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key, v.apprise "
             "FROM recipient c LEFT JOIN recipient_version v ON v.recipient_no = c.no "
             "AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev) WHERE c.id IN :ids"
         ).bindparams(bindparam("ids", expanding=True)),

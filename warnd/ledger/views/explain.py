@@ -85,6 +85,7 @@ def _described(conn: Connection, row: Row[Any]) -> RecipientDocument:
         lang=row.lang,
         phone_masked=masked(row.phone) if row.phone else None,
         email_masked=masked(row.email) if row.email else None,
+        apprise_masked=masked(row.apprise) if row.apprise else None,
         seats=[f"{seat.role}@{seat.region}" for seat in seats],
     )
 
