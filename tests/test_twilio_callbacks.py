@@ -192,6 +192,15 @@ async def test_an_old_answer_posted_again_confirms_no_new_warning() -> None:
         assert not stage.ledger.committed
 
 
+async def test_a_centre_whose_clock_is_wrong_hears_its_officers_all_the_same() -> None:
+    async with on_stage() as stage:
+        stage.clock.set_wall(stage.clock.now() + timedelta(hours=9))
+        kept = stage.twilio.keep_inbound("1", sender=TO)  # By Twilio's own clock, which is right.
+        assert (await stage.twilio.bring(kept)).status_code == 204
+        old = stage.twilio.keep_inbound("2", sender=TO, at=kept.made_at - timedelta(hours=1))
+        assert (await stage.twilio.bring(old)).status_code == 403
+
+
 async def test_an_answer_counts_as_twilio_keeps_it_not_as_it_was_posted() -> None:
     """The signature runs names and values together, so a kept form could be cut up otherwise; the message cannot."""
     async with on_stage() as stage:

@@ -34,6 +34,15 @@ async def test_a_text_that_was_taken_though_the_answer_was_lost_is_found(fault: 
         assert len(stage.twilio.forms) == 1
 
 
+async def test_a_text_is_found_though_our_clock_is_wrong() -> None:
+    async with on_stage() as stage:
+        stage.clock.set_wall(stage.clock.now() - timedelta(hours=9))
+        await stage.gateway.probe()
+        stage.twilio.faults.append("lost")
+        await stage.send_one()
+        assert isinstance(await stage.gateway.find("tag-1-1"), Accepted)
+
+
 async def test_a_text_that_was_never_taken_is_called_failed_only_after_a_while() -> None:
     async with on_stage() as stage:
         stage.twilio.faults.append("500")

@@ -38,11 +38,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """An answer as Twilio itself keeps it."""
+    """An answer as Twilio itself keeps it; its age is by Twilio's clock."""
 
     address: str
     text: str
     at: datetime
+    age: timedelta = timedelta()
 
 
 Fetch = Callable[[str], Awaitable[Posted | None]]
@@ -136,13 +137,13 @@ class Callbacks:
         return await self._answer(report)
 
     async def _inbound(self, _request: Request, form: Form) -> Response:
-        sid, now = _sid(form), self._clock.now()
+        sid = _sid(form)
         if sid in self._replies:
             return _DONE
-        posted = await self._checked(sid, form, now=now)
+        posted = await self._checked(sid, form)
         if not posted.address:
             raise HTTPException(400, "From is missing.")
-        if now - posted.at > _STALE:
+        if posted.age > _STALE:
             raise HTTPException(403, "The answer is older than Twilio ever posts one: it was posted before.")
         raw = f"MessageSid={sid} {posted.text}"
         self._replies[sid] = None
@@ -150,7 +151,7 @@ class Callbacks:
             self._replies.popitem(last=False)
         return await self._answer(Reply(NAME, posted.address, posted.text, at=posted.at, raw=raw))
 
-    async def _checked(self, sid: str, form: Form, *, now: datetime) -> Posted:
+    async def _checked(self, sid: str, form: Form) -> Posted:
         """Ask Twilio for the answer: a signed form can be posted again years later, the message itself tells its time.
 
         An answer is worth more than the doubt: when Twilio cannot be asked, the form counts as it came.
@@ -162,7 +163,7 @@ class Callbacks:
         if kept is not None:
             return kept
         text = form.get("Body") or form.get("OptOutType") or ""
-        return Posted(form.get("From", ""), text, at=now)
+        return Posted(form.get("From", ""), text, at=self._clock.now())
 
     async def _answer(self, receipt: Receipt) -> Response:
         """Commit a receipt and say so; Twilio posts only once, so one that cannot be committed now is kept for `run`."""

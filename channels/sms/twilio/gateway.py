@@ -136,7 +136,7 @@ class Twilio:
                 to=outgoing.address,
                 body=text.text,
                 segments=text.segments,
-                at=self._clock.now(),
+                at=self._link.now(),
             )
             return await self._post(outgoing, sent, valid_s=min(left_s, _VALID_S[1]))
         finally:
@@ -219,5 +219,7 @@ class Twilio:
             return None
         except LinkError:
             return None
+        if message.date_created is None:
+            return None
         at = utc(message.date_created)
-        return None if at is None else Posted(str(message.from_ or ""), str(message.body or ""), at)
+        return Posted(str(message.from_ or ""), str(message.body or ""), at, age=self._link.now() - at)

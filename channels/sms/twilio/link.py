@@ -6,9 +6,9 @@ The library's own class ignores its time-out, keeps no `Retry-After`, and reads 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -71,6 +71,7 @@ class Link:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
         self._connections = connections
         self._clock = clock
+        self._ahead = timedelta()  # Of Twilio's clock before ours: a centre's clock may be wrong by minutes.
         self._users = 0
         self._session: aiohttp.ClientSession | None = None
         self._account: AccountContext | None = None
@@ -92,12 +93,22 @@ class Link:
     def _connected(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S)
         session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
-        http = _Http(session, aiohttp.encode_basic_auth(self.account_sid, self._auth_token), self._clock)
+        authorization = aiohttp.encode_basic_auth(self.account_sid, self._auth_token)
+        http = _Http(session, authorization, self._clock, told_time=self._told_time)
         # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
         client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
         client.api.base_url = self._base_url
         self._account = client.api.v2010.accounts(self.account_sid)
         return session
+
+    def now(self) -> datetime:
+        """Return the time by Twilio's clock, as far as its latest answer to a question told."""
+        return self._clock.now() + self._ahead
+
+    def _told_time(self, header: str) -> None:
+        """Learn from an answer's Date (RFC 9110 §6.6.1)."""
+        with suppress(ValueError):
+            self._ahead = utc(parsedate_to_datetime(header)) - self._clock.now()
 
     @property
     def account(self) -> AccountContext:
@@ -130,8 +141,11 @@ async def heeded() -> AsyncIterator[None]:
 class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
     """What the library sends through: see the module."""
 
-    def __init__(self, session: aiohttp.ClientSession, authorization: str, clock: Clock) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, authorization: str, clock: Clock, *, told_time: Callable[[str], None]
+    ) -> None:
         super().__init__(_SILENT, True, None)
+        self._told_time = told_time
         self._session = session
         self._authorization = authorization
         self._clock = clock
@@ -165,6 +179,8 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
             method, url, params=params or None, data=body, headers=headers, allow_redirects=False
         ) as response:
             text = await _text(response)
+            if method == "GET" and "Date" in response.headers:
+                self._told_time(response.headers["Date"])
             if not response.ok or response.status >= 300:  # noqa: PLR2004 - beyond 2xx
                 raise RefusedError(response.status, _code(text), retry_after_s=self._retry_after_s(response))
             return Response(response.status, text, response.headers)
@@ -178,8 +194,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
             at = parsedate_to_datetime(told)
         except ValueError:
             return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return min(max((at - self._clock.now()).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
+        return min(max((utc(at) - self._clock.now()).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
 
 
 @lru_cache(maxsize=1024)
@@ -219,8 +234,6 @@ async def within(seconds: float, call: Any) -> Any:
         return await call
 
 
-def utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime) -> datetime:
     """Return a time of the library as aware UTC."""
-    if moment is None:
-        return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -16,9 +16,7 @@ from typing import Literal
 from channels.sms.twilio.link import utc
 
 _KEPT = 50_000
-_SKEW = timedelta(
-    minutes=10
-)  # Between our clock and Twilio's; the SIDs of other tries keep this from mixing repeats up.
+_AROUND = timedelta(minutes=10)  # By Twilio's clock. The SIDs of other tries keep repeats apart within it.
 FATES = Literal["open", "doubtful", "accepted", "over"]
 
 
@@ -124,7 +122,7 @@ class Recall:
             for one in candidates
             if one.to == sent.to
             and _digest(one.body) == sent.digest
-            and (one.created_at is None or abs(one.created_at - sent.began_at) <= _SKEW)
+            and (one.created_at is None or abs(one.created_at - sent.began_at) <= _AROUND)
             and self._by_sid.get(one.sid, sent.attempt) == sent.attempt
         ]
         return min(fits, key=lambda one: one.created_at or sent.began_at, default=None)
@@ -133,9 +131,10 @@ class Recall:
 def candidate(message: object) -> Candidate:
     """Return what is needed of a message of the library."""
     told = {name: getattr(message, name) for name in ("sid", "to", "body", "status")}
+    made = getattr(message, "date_created", None)
     return Candidate(
         **{name: str(value or "") for name, value in told.items()},
-        created_at=utc(getattr(message, "date_created", None)),
+        created_at=None if made is None else utc(made),
         error_code=getattr(message, "error_code", None),
     )
 
