@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from channels.mqtt.fate import Parcel
 from channels.mqtt.parcels import Post
+from tests.fakes.loudspeaker import TRUST
 from tests.fakes.mqtt_daemon import live
 from tests.fakes.speaking import Booth, speaking, tone_mp3
 from tests.simulation.documents import cancel_of, document, flood
@@ -27,6 +28,7 @@ from warnd.ledger.recordings import Spoken
 from warnd.ledger.values import to_ms
 from warnd.model.authority import Principal
 from warnd.model.cap.alert import Alert, Resource
+from warnd.model.loudspeaker import verify_command
 from warnd.model.preview import Preview
 from warnd.model.submission import Fate
 
@@ -310,7 +312,10 @@ async def test_texts_that_leave_no_room_in_a_signed_command_go_without_recording
         await until(lambda: said(world))
         assert [(each.lang, each.audio is not None) for each in first(world)] == spoken
         post = Post(live("127.0.0.1", 1), world.clock.now, random.Random(1))
-        assert isinstance(post.parcel(world.speakers.sent[0]), Parcel)
+        parcel = post.parcel(world.speakers.sent[0])
+        assert isinstance(parcel, Parcel)
+        command = verify_command(parcel.payload, TRUST)
+        assert [(each.lang, each.audio is not None) for each in command.speech] == spoken
 
 
 async def test_old_recordings_are_forgotten_and_those_in_force_never(tmp_path: Path) -> None:

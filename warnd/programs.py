@@ -72,7 +72,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _talk(process: "subprocess.Popen[bytes]", given: bytes, most: int) -> tuple[bytes, bytes]:
-    """Feed and empty the pipes until both outputs end; return them, the first cut one byte after `most`."""
+    """Feed and empty the pipes until both outputs end; return them, the first cut soon after `most`."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -99,7 +99,7 @@ def _talk(process: "subprocess.Popen[bytes]", given: bytes, most: int) -> tuple[
                 _kill(process)
                 break
     process.wait()
-    return bytes(out[: most + 1]), bytes(complaint)
+    return bytes(out), bytes(complaint)
 
 
 def _feed(ready: selectors.BaseSelector, pipe: IO[bytes], left: memoryview) -> memoryview:

@@ -25,9 +25,8 @@ _ADDRESS_MAX = 200  # Characters; the address stands in every signed command, wh
 
 def _engine(value: Any) -> Any:
     """Return a program and its options; one name alone is espeak-ng or "none"."""
-    if isinstance(value, Separated) and not value.startswith("["):
-        return (str(value),)
-    return (value,) if isinstance(value, str) else listed(value)
+    name_alone = isinstance(value, str) and not (isinstance(value, Separated) and value.startswith("["))
+    return (str(value),) if name_alone else listed(value)
 
 
 Engine = Annotated[tuple[Name, ...], BeforeValidator(_engine), Field(min_length=1)]
