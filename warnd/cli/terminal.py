@@ -210,3 +210,58 @@ def _private(path: Path) -> Ed25519PrivateKey:
         return load_private_key(path)
     except KeyFileError as error:
         raise Stop(str(error), code=Exit.UNREACHABLE) from error
+
+
+Terminals = Annotated[list[str], typer.Argument(metavar="ID…", help="Terminals, as in recipients.csv.")]
+Out = Annotated[Path, typer.Option(help="Folder in which each terminal gets a folder of its own, named by its id.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The settings; else WARND_CONFIG and the usual places.")
+]
+
+
+@keys.command()
+def provision(
+    terminals: Terminals,
+    *,
+    region: Annotated[str, typer.Option(help="Their village, as --region of `run` takes it.")],
+    out: Out,
+    register: Annotated[bool, typer.Option("--register", help="Import their rows into the directory at once.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Make all that terminals need, let them in at the broker, and print their rows for recipients.csv."""
+    from warnd.cli import terminal_keys  # noqa: PLC0415 - a village machine runs without the directory's libraries
+
+    asked = terminal_keys.Asked(terminals=terminals, dry_run=dry_run, as_json=as_json, config=config)
+    terminal_keys.provision(asked, region=region, out=out, register=register)
+
+
+@keys.command()
+def rotate(
+    terminals: Terminals,
+    *,
+    out: Out,
+    overlap_days: Annotated[int, typer.Option(min=0, help="How long the old key is still believed.")] = 7,
+    password: Annotated[
+        bool, typer.Option("--password", help="Also give it a new password at the broker, which counts at once.")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Give terminals new keys beside the old ones, which end after the overlap."""
+    from warnd.cli import terminal_keys  # noqa: PLC0415 - as above
+
+    asked = terminal_keys.Asked(terminals=terminals, dry_run=dry_run, as_json=as_json, config=config)
+    terminal_keys.rotate(asked, out=out, overlap_days=overlap_days, password=password)
+
+
+@keys.command()
+def revoke(terminals: Terminals, *, dry_run: DryRun = False, as_json: AsJson = False, config: Config = None) -> None:
+    """Shut terminals out at the broker and believe their keys no more: for a machine that was stolen."""
+    from warnd.cli import terminal_keys  # noqa: PLC0415 - as above
+
+    terminal_keys.revoke(terminal_keys.Asked(terminals=terminals, dry_run=dry_run, as_json=as_json, config=config))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, model_validator
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, ExistingFile, Name, Port, Rate, SecretText, Table
+from warnd.settings.kinds import Count, ExistingFile, Name, PathName, Port, Rate, SecretText, Table
 
 _CONNECTION = (
     "host",
@@ -64,10 +64,32 @@ class MqttDrill(MqttLink):
     client_id: Name = Field(default="warnd-drill", description="the MQTT client id, another than that of [mqtt]")
 
 
+class MqttAdmin(Table):
+    """How `warnd terminal keys` changes users at the broker: by dynamic security, or in the broker's password files."""
+
+    username: Name | None = Field(default=None, description="the administrator of the broker's dynamic security")
+    password: Annotated[SecretStr | None, SecretText] = Field(
+        default=None, alias="password_file", description="a file whose one line is the administrator's password"
+    )
+    passwords: PathName | None = Field(default=None, description="the broker's password file for live warnings")
+    drill_passwords: PathName | None = Field(default=None, description="the broker's password file for drills")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        dynamic, by_file = self.username is not None, self.passwords is not None
+        if dynamic == by_file:
+            cause = "Users are changed either by dynamic security or in password files."
+            raise UnfitError(cause, "Write username and password_file, or passwords (and drill_passwords), not both.")
+        if dynamic and self.password is None:
+            raise UnfitError("username without password_file cannot log in.", "Write password_file beside it.")
+        return self
+
+
 class Mqtt(MqttLink):
     """Village loudspeakers. Without `drill`, drills are refused."""
 
     drill: MqttDrill | None = None
+    admin: MqttAdmin | None = None
 
     @model_validator(mode="before")
     @classmethod
