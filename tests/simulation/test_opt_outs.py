@@ -1,5 +1,6 @@
 """Whoever asks for no more messages is left alone, unless they hold a seat; nobody is told in secret, and nobody is lost in secret."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from tests.simulation.acts import reporting
@@ -147,5 +148,31 @@ def test_whoever_comes_back_is_told_again(tmp_path: Path) -> None:
             assert world.texts_to(HOME)
             assert await _kinds(world) == ["opt_out.asked", "opt_out.ended"]
             await world.check_invariants()
+
+    run(story(), loop)
+
+
+def test_a_gateway_that_tells_no_times_is_heard_every_time(tmp_path: Path) -> None:
+    loop = VirtualLoop()
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, phones=reporting) as world:
+            for said in ("STOP", "START", "STOP"):
+                await world.daemon.recorder.receipt(Reply("sms", PHONE[HOME], said))
+            assert await world.one("SELECT count(*) FROM opt_out") == 1
+            assert await _kinds(world) == ["opt_out.asked", "opt_out.ended", "opt_out.asked"]
+
+    run(story(), loop)
+
+
+def test_an_old_request_that_comes_once_more_takes_nothing_back(tmp_path: Path) -> None:
+    loop = VirtualLoop()
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, phones=reporting) as world:
+            at = world.clock.now()
+            for said, after_s in (("STOP", 0), ("START", 5), ("STOP", 0)):
+                await world.daemon.recorder.receipt(Reply("sms", PHONE[HOME], said, at=at + timedelta(seconds=after_s)))
+            assert await world.one("SELECT count(*) FROM opt_out") == 0
 
     run(story(), loop)

@@ -5,27 +5,21 @@ is kept unmatched and shown.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
-from warnd.ledger import deliveries, digits, events, latecomers, optouts, references, tallies
+from warnd.ledger import deliveries, digits, events, latecomers, proofs, references, replies, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, lose_patience
+from warnd.ledger.proofs import Group
 from warnd.ledger.references import Learned
 from warnd.ledger.values import dumps, maybe_ms
 from warnd.model.evidence import Evidence
-from warnd.model.sms import parse_reply
-
-_INSERT = text(
-    "INSERT INTO receipt (channel, kind, key, attempt, leg_no, number, delivery_no, evidence, failed, part, parts, reason, at, "
-    "received_at, raw, reference, address) VALUES (:channel, :kind, :key, :attempt, :leg_no, :number, :delivery_no, :evidence, :failed, "
-    ":part, :parts, :reason, :at, :received_at, :raw, :reference, :address) ON CONFLICT (channel, key) DO NOTHING"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +30,15 @@ class Arrived:
     jitter: float
 
 
-@dataclass(slots=True)
-class _Group:
-    """What one group of receipts amounts to: proofs by delivery and by leg, and matched reports by message for the record."""
-
-    proofs: dict[int, Evidence] = field(default_factory=dict)
-    legs: dict[int, Evidence] = field(default_factory=dict)
-    matched: dict[str, list[list[Any]]] = field(default_factory=dict)
-
-    def prove(self, delivery_no: int, evidence: Evidence, *, legs: Iterable[int]) -> None:
-        """Join one proof, which came by these legs."""
-        self.proofs[delivery_no] = max(self.proofs.get(delivery_no, Evidence.NONE), evidence)
-        for leg_no in legs:
-            self.legs[leg_no] = max(self.legs.get(leg_no, Evidence.NONE), evidence)
-
-
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
     """Keep a group of reports and replies in the order in which they came; what they prove together is joined once, at the end."""
-    group = _Group()
+    group = Group()
     known = references.known(conn, [one.receipt for one in arrived if isinstance(one.receipt, Report)])
     for one in arrived:
         if isinstance(one.receipt, Report):
             _report(conn, one, one.receipt, group, known=known, tag=tag, stamp=stamp)
         else:
-            _reply(conn, one.receipt, group, stamp=stamp)
+            replies.apply(conn, one.receipt, group, stamp=stamp)
     _settle(conn, group, stamp=stamp)
 
 
@@ -70,7 +49,7 @@ def catch_up(conn: Connection, learned: Sequence[Learned], *, tag: str, stamp: S
         return
     jitters = {(one.channel, one.reference): one.jitter for one in learned}
     known = references.known(conn, [one.report for one in early])
-    group = _Group()
+    group = Group()
     for one in early:
         fits = references.fitting(known, one.report)
         row = _attempt(conn, fits[0]) if len(fits) == 1 else None
@@ -81,7 +60,7 @@ def catch_up(conn: Connection, learned: Sequence[Learned], *, tag: str, stamp: S
     _settle(conn, group, stamp=stamp)
 
 
-def _settle(conn: Connection, group: _Group, *, stamp: Stamp) -> None:
+def _settle(conn: Connection, group: Group, *, stamp: Stamp) -> None:
     for message_id, reports in group.matched.items():
         events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
@@ -93,12 +72,12 @@ def _settle(conn: Connection, group: _Group, *, stamp: Stamp) -> None:
 
 
 def _report(
-    conn: Connection, one: Arrived, report: Report, group: _Group, *, known: references.Known, tag: str, stamp: Stamp
+    conn: Connection, one: Arrived, report: Report, group: Group, *, known: references.Known, tag: str, stamp: Stamp
 ) -> None:
     ours = _meant(report, known, tag=tag)
     row = _attempt(conn, ours) if ours is not None else None
-    kept = conn.execute(
-        _INSERT,
+    kept = proofs.keep(
+        conn,
         {
             "channel": report.channel,
             "kind": "report",
@@ -113,16 +92,16 @@ def _report(
             "parts": report.parts,
             "reason": report.reason,
             "at": maybe_ms(report.at),
-            "received_at": stamp.now_ms,
             "raw": report.raw,
             "reference": report.reference,
             "address": report.address,
         },
+        stamp=stamp,
     )
-    if kept.rowcount != 1:
+    if not kept:
         return
     if row is None:
-        _tell_stranger(conn, report.channel, report.attempt or report.reference or "", stamp=stamp)
+        proofs.tell_stranger(conn, report.channel, report.attempt or report.reference or "", stamp=stamp)
     else:
         _consequences(conn, report, row, group, tag=tag, jitter=one.jitter, stamp=stamp)
 
@@ -136,7 +115,7 @@ def _meant(report: Report, known: references.Known, *, tag: str) -> tuple[int, i
 
 
 def _consequences(
-    conn: Connection, report: Report, row: Row[Any], group: _Group, *, tag: str, jitter: float, stamp: Stamp
+    conn: Connection, report: Report, row: Row[Any], group: Group, *, tag: str, jitter: float, stamp: Stamp
 ) -> None:
     """Let a matched report, which is kept by now, do what it does."""
     about = attempt_id(tag, row.leg_no, row.number)
@@ -244,73 +223,3 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
 def _reason(report: Report) -> str:
     told = report.reason or "reported as not delivered"
     return told if report.part is None else f"partial: part {report.part} of {report.parts or '?'}: {told}"
-
-
-def _reply(conn: Connection, reply: Reply, group: _Group, *, stamp: Stamp) -> None:
-    answer = parse_reply(reply.text)
-    message_no = None
-    if answer.digit is not None or answer.bare_ok:
-        message_no = digits.meant(conn, address=reply.address, digit=answer.digit)
-    answered = (
-        digits.askers(conn, channel=reply.channel, address=reply.address, message_no=message_no)
-        if message_no is not None
-        else []
-    )
-    key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
-    kept = 0
-    owners: Sequence[int | None] = answered or [None]
-    for delivery_no in owners:
-        kept += _keep_reply(conn, reply, delivery_no, key=f"{key}:{delivery_no or ''}", stamp=stamp)
-    if not kept:
-        return
-    if answer.stop or answer.start:
-        change = optouts.ask if answer.stop else optouts.end
-        change(conn, channel=reply.channel, address=reply.address, stamp=stamp)
-    elif message_no is not None and answered:
-        digits.close(conn, address=reply.address, message_no=message_no, now_ms=stamp.now_ms)
-        for delivery_no in answered:
-            group.prove(delivery_no, Evidence.ACKNOWLEDGED, legs=_legs(conn, reply, delivery_no))
-    else:
-        _tell_stranger(conn, reply.channel, key, stamp=stamp)
-
-
-def _legs(conn: Connection, reply: Reply, delivery_no: int) -> list[int]:
-    """Return the leg that asked where the reply came from."""
-    rows = conn.execute(
-        text("SELECT no FROM leg WHERE delivery_no = :delivery AND channel = :channel AND address = :address"),
-        {"delivery": delivery_no, "channel": reply.channel, "address": reply.address},
-    )
-    return list(rows.scalars())
-
-
-def _keep_reply(conn: Connection, reply: Reply, delivery_no: int | None, *, key: str, stamp: Stamp) -> int:
-    kept = conn.execute(
-        _INSERT,
-        {
-            "channel": reply.channel,
-            "kind": "reply",
-            "key": key,
-            "attempt": None,
-            "leg_no": None,
-            "number": None,
-            "delivery_no": delivery_no,
-            "evidence": int(Evidence.ACKNOWLEDGED if delivery_no is not None else Evidence.NONE),
-            "failed": 0,
-            "part": None,
-            "parts": None,
-            "reason": None,
-            "at": maybe_ms(reply.at),
-            "received_at": stamp.now_ms,
-            "raw": reply.raw or reply.text,
-            "reference": None,
-            "address": reply.address,
-        },
-    )
-    return kept.rowcount
-
-
-def _tell_stranger(conn: Connection, channel: str, what: str, *, stamp: Stamp) -> None:
-    """Record a receipt that fits nothing we sent; `what` is an attempt id or a hash, never an address."""
-    events.append(
-        conn, stamp=stamp, kind="receipt.unmatched", message_id=None, data={"channel": channel, "receipt": what}
-    )
