@@ -51,6 +51,7 @@ MISTAKES = {
     GOOD.replace("https://g.example", "https://user:word@g.example"): "sms.http.url: ",
     GOOD.replace("{numbers}", "everybody"): "sms.http: Nothing carries the text, or the number.",
     GOOD.replace("{numbers}", "{number}") + "batch = 2\n": "sms.http: fields.to: {number} has no value",
+    GOOD + 'ca_file = "secret"\n': "sms.http.ca_file: ",
     GOOD + "batch = 1001\n": "sms.http.batch: ",
     GOOD + 'method = "GET"\n': "sms.http: A GET has no body.",
     GOOD.replace('"{text}" }', '"{text}", list = ["{attempt}"] }'): "sms.http: Only a JSON body can hold lists",

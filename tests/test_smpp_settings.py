@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.certificate import write_certificate
 from warnd.settings import SettingsError, load
 from warnd.settings.sections.sms_smpp import SmsSmpp
 
@@ -14,6 +15,7 @@ GOOD = (
 
 def read(folder: Path, toml: str, password: str = "secret") -> SmsSmpp:
     (folder / "password").write_text(f"{password}\n")
+    write_certificate(folder)
     config = folder / "warnd.toml"
     config.write_text(toml, "utf-8")
     sms = load(config, {}).sms
@@ -30,7 +32,8 @@ def test_a_host_and_an_account_are_enough(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    GOOD + 'ca_file = "password"\n': "sms.smpp: ca_file without tls checks nothing.",
+    GOOD + 'ca_file = "ca.crt"\n': "sms.smpp: ca_file without tls checks nothing.",
+    GOOD + 'tls = true\nca_file = "password"\n': "sms.smpp.ca_file: ",
     GOOD.replace("county", "a-name-of-sixteen"): "sms.smpp.system_id: ",
     GOOD + "timeout_s = 26\n": "sms.smpp.timeout_s: ",
     GOOD + "source_ton = 256\n": "sms.smpp.source_ton: ",

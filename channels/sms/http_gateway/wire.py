@@ -26,11 +26,7 @@ class DoubtError(Exception):
 
 
 def tls(ca_file: str | None) -> ssl.SSLContext:
-    """Return a context that trusts the authority in `ca_file`, or the system's.
-
-    Raises:
-        OSError: The file cannot be read or holds no certificate (`ssl.SSLError`).
-    """
+    """Return a context that trusts the authority in `ca_file`, which settings have tried, or the system's."""
     return ssl.create_default_context(cafile=ca_file)
 
 

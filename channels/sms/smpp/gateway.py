@@ -49,11 +49,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SmppGateway:
-    """See `channels.sms.gateway.Gateway`.
-
-    Raises:
-        OSError: The authority's file holds no certificate.
-    """
+    """See `channels.sms.gateway.Gateway`."""
 
     name = NAME
     strongest = Evidence.ACKNOWLEDGED

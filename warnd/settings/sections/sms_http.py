@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PlainValidator, SecretStr, model_validator
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, ExistingFile, Name, Rate, SecretText, Table, Timezone, Whole
+from warnd.settings.kinds import Count, Name, Rate, SecretText, Table, Timezone, Whole
+from warnd.settings.sections.authority_file import AuthorityFile
 from warnd.settings.sections.sms_http_feeds import (
     Fields,
     HttpAnswer,
@@ -124,7 +125,7 @@ class SmsHttp(Table):
     watch_s: Rate = Field(
         default=15, le=3600, description="seconds between two looks whether the gateway can be reached"
     )
-    ca_file: ExistingFile | None = Field(
+    ca_file: AuthorityFile | None = Field(
         default=None, description="a PEM file with the gateway's authority; without it, the system's"
     )
     secret_files: dict[Name, Annotated[SecretStr, SecretText]] = Field(

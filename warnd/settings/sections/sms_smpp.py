@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, model_validator
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, ExistingFile, Name, PathName, Port, Rate, SecretText, Table, Timezone, Whole
+from warnd.settings.kinds import Count, Name, PathName, Port, Rate, SecretText, Table, Timezone, Whole
+from warnd.settings.sections.authority_file import AuthorityFile
 
 _PASSWORD_MAX = 8  # SMPP 3.4 §5.2.2: nine octets with the zero at the end.
 Octet = Annotated[Whole, Field(ge=0, le=255)]
@@ -21,7 +22,7 @@ class SmsSmpp(Table):
         default_factory=lambda known: 3550 if known.get("tls") else 2775,
         description="the message centre's port, 1 to 65535",
     )
-    ca_file: ExistingFile | None = Field(
+    ca_file: AuthorityFile | None = Field(
         default=None, description="a PEM file with the message centre's authority; without it, the system's"
     )
     system_id: Annotated[str, Field(min_length=1, max_length=15, pattern=r"^[\x21-\x7e]+$")] = Field(
