@@ -102,6 +102,12 @@ def test_a_status_code_stands_at_the_head_of_the_text(text: str, status: str | N
     assert status_of(text) == status
 
 
+def test_no_address_stands_in_a_reason() -> None:
+    """Reasons go into the event chain, where nothing personal may stand."""
+    told = "5.1.1 <li+x@village.example>: Recipient address rejected: User unknown (li@[10.0.0.1]) 李@村.example"
+    assert reason(550, told) == "550 5.1.1 <…>: Recipient address rejected: User unknown (…) …"
+
+
 @given(st.integers(-9, 999), st.text(), st.sampled_from(STEPS))
 def test_any_answer_has_an_outcome_with_a_reason_on_one_line(code: int, text: str, step: Step) -> None:
     made = outcome(code, text, step=step)

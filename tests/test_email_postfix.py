@@ -165,6 +165,16 @@ async def test_a_mail_larger_than_what_is_read_is_settled_all_the_same(mailer: P
         await until(lambda: not box(postfix))
 
 
+async def test_a_server_of_few_words_is_read_too(postfix: Postfix, tmp_path: Path) -> None:
+    """Without UIDPLUS, a removed mail goes with all that are marked so."""
+    with running_dovecot(postfix.maildir(BOX), more="imap_capability = IMAP4rev1\n") as few:
+        one = post(tmp_path, toml(postfix, tmp_path, few.settings(tmp_path)))
+        deliver(postfix, true_bounce())
+        async with running(one):
+            await until(lambda: one.brought)
+            await until(lambda: not box(postfix))
+
+
 @pytest.fixture
 async def looking(mailer: Post) -> AsyncIterator[Post]:
     async with running(mailer):

@@ -98,17 +98,22 @@ class ImapBag:
         if gone:
             self._ask("STORE", ",".join(gone), "+FLAGS.SILENT", "(\\Deleted)")
             client = self._connected()
-            _, told = client.capability()  # Asked again: after the login some servers can do more.
-            if told and told[0] and b"UIDPLUS" in told[0].upper():
-                self._ask("EXPUNGE", ",".join(gone))
-            else:
-                client.expunge()
+            try:
+                _, told = client.capability()  # Asked again: after the login some servers can do more.
+                if told and told[0] and b"UIDPLUS" in told[0].upper():
+                    self._ask("EXPUNGE", ",".join(gone))
+                else:
+                    client.expunge()
+            except (OSError, imaplib.IMAP4.error) as error:
+                raise BagError(self._explain(error)) from error
 
     def close(self) -> None:
         """See `Bag`."""
         client, self._client = self._client, None
         if client is not None:
-            with suppress(OSError, imaplib.IMAP4.error):
+            with suppress(
+                Exception
+            ):  # The library breaks in many ways on what a broken server answers; the socket must go.
                 client.logout()
             with suppress(OSError):
                 client.shutdown()  # What `logout` does only if all went well.

@@ -14,6 +14,7 @@ from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Literal
 
+from channels.email.codes import anonymous
 from channels.email.verp import Tokens
 from warnd.channel import Receipt, Reply, Report
 from warnd.model.evidence import Evidence
@@ -108,7 +109,7 @@ def _sent_back(part: Message) -> str:
 def _about(attempt: str, block: Message, mail: Message) -> Report | None:
     action = str(block["Action"]).split(";")[0].strip().lower()
     diagnostic = str(block.get("Diagnostic-Code", "")).rpartition(";")[2]
-    said = " ".join(f"{block.get('Status', '')} {diagnostic}".split())
+    said = anonymous(f"{block.get('Status', '')} {diagnostic}")
     at = _moment(str(block.get("Last-Attempt-Date", ""))) or _moment(_header(mail, "Date"))
     raw = f"{action} {said}"[:_RAW_MAX]
     match action:

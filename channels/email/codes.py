@@ -20,6 +20,7 @@ _SOON_S, _MINUTES_S, _LONG_S = 60.0, 300.0, 900.0
 _ASKED_MOST_S = 1800.0
 _REASON_MAX = 160
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:@]+@[^\s<>\"'(),;:@]+")
 _ASKED = re.compile(r"(?:in|after|wait)\s+(\d{1,5})\s*(s|m)", re.IGNORECASE)
 
 
@@ -195,9 +196,14 @@ def outcome(code: int, text: str, *, step: Step) -> Failed | Unknown:
 
 
 def reason(code: int, text: str) -> str:
-    """Return a server's answer on one short line."""
+    """Return a server's answer on one short line, without the addresses that servers like to repeat: reasons go into the event chain."""
+    return f"{code} {anonymous(text)}"[:_REASON_MAX].rstrip()
+
+
+def anonymous(text: str) -> str:
+    """Return a text on one line with "…" in the place of each mail address."""
     words = "".join(each if each.isprintable() else " " for each in text)
-    return f"{code} {' '.join(words.split())}"[:_REASON_MAX].rstrip()
+    return _ADDRESS.sub("…", " ".join(words.split()))
 
 
 def _asked_s(text: str) -> float:

@@ -107,8 +107,14 @@ class Collector:
         try:
             async with asyncio.timeout(bound_s):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except BagError:
+            raise
         except TimeoutError as error:
-            raise BagError(f"it did not answer within {bound_s:g} s") from error
+            raise BagError(
+                f"the bounces could not be read within {bound_s:g} s; see to the mailbox's server"
+            ) from error
+        except Exception as error:  # The edge: a library that breaks on what a server says must not end the channel.
+            raise BagError(f"the mailbox's server says what nobody understands ({error!r}); see its own log") from error
 
     def _pause_s(self) -> float:
         return self._options.imap.poll_s if self._options.imap else _MAILDIR_POLL_S

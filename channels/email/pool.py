@@ -19,6 +19,7 @@ from warnd.channel import NOT_STARTED, Failed, Outcome, Unknown
 from warnd.clock import Clock
 
 _LOOK_S = 0.2
+_LOST_WITHIN_S = 0.5  # How soon an idle connection that was lost is opened again.
 _LOST = "the server ended the connection; see its own log"
 _log = structlog.get_logger(__name__)
 
@@ -116,7 +117,7 @@ class Pool:
     async def _next(self) -> Job | None:
         """Return the next mail, or None after a while, so that a lost connection is noticed without one."""
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(_LOST_WITHIN_S):
                 return await self._jobs.get()
         except TimeoutError:
             return None
@@ -143,7 +144,7 @@ class Pool:
             job.end(Unknown("warnd ended while it was being sent"))
             raise
         if isinstance(outcome, Failed) and outcome.retry != "transient":
-            _log.info("email_refused", reason=outcome.reason, retry=outcome.retry)
+            _log.info("email_refused", code=outcome.reason.partition(" ")[0], retry=outcome.retry)
         job.end(outcome)
 
     async def _watch(self) -> None:

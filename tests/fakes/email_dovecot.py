@@ -72,13 +72,15 @@ class Dovecot:
 
 
 @contextmanager
-def running_dovecot(maildir: Path) -> Iterator[Dovecot]:
-    """Run one over a maildir that user `OWNER` may write to."""
+def running_dovecot(maildir: Path, *, more: str = "") -> Iterator[Dovecot]:
+    """Run one over a maildir that user `OWNER` may write to; `more` is put into its configuration."""
     folder = Path(tempfile.mkdtemp(prefix="warnd-dovecot-"))
     folder.chmod(0o755)
     dovecot = Dovecot(folder, free_port(), free_port())
     try:
         _configure(dovecot, maildir)
+        with (folder / "dovecot.conf").open("a") as file:
+            file.write(more)
         dovecot.start()
         try:
             yield dovecot
