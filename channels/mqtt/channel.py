@@ -11,9 +11,10 @@ from channels.mqtt.inbox import Inbox
 from channels.mqtt.line import Line
 from channels.mqtt.options import LineOptions, MqttOptions
 from channels.mqtt.parcels import Post
+from channels.mqtt.probe import probe
 from channels.mqtt.puback import outcome_of
 from channels.mqtt.replies import Replies
-from warnd.channel import NOT_STARTED, Context, Failed, Outcome, Outgoing, ReceiptSink, Unknown
+from warnd.channel import NOT_STARTED, Context, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.model.evidence import Evidence
 
 NAME = "mqtt"
@@ -52,6 +53,11 @@ class Mqtt:
         """Say why no real warning can leave; drills are told by their own outcomes."""
         return self._live.line.problem()
 
+    async def probe(self) -> Sequence[Finding]:
+        """Try both brokers, beside whatever is running."""
+        accounts = [account for account in (self._live, self._drill) if account is not None]
+        return [await account.probe() for account in accounts]
+
 
 class _Account:
     """What belongs to one root: its connection, its key, its inbox."""
@@ -63,6 +69,10 @@ class _Account:
         )
         self.post = Post(options, context.clock.now, context.random)
         self.monotonic = context.clock.monotonic
+
+    async def probe(self) -> Finding:
+        name = f"warnd-probe-{self._context.random.getrandbits(48):012x}"
+        return await probe(self.line.options, name=name)
 
     async def run(self, sink: ReceiptSink) -> None:
         context = self._context

@@ -24,6 +24,7 @@ class LineOptions:
             connection, because whatever is still written to it could arrive after it was reported as lost.
         retry_base_s, retry_cap_s: Bounds of the wait between connections, doubled from base to cap, with full jitter.
         sink_timeout_s: Longest wait for the ledger to commit one receipt before it is tried again.
+        session_expiry_s: How long the broker keeps what comes for us while we are away.
     """
 
     root: str
@@ -39,6 +40,7 @@ class LineOptions:
     retry_base_s: float = 1.0
     retry_cap_s: float = 30.0
     sink_timeout_s: float = 30.0
+    session_expiry_s: int = SESSION_EXPIRY_S
 
     @property
     def where(self) -> str:

@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from channels.mqtt.ackorder import AckOrder
 from channels.mqtt.fate import Answered, Lost, NotSent, Parcel, Settle, TooLarge, Wrap
-from channels.mqtt.options import KEEPALIVE_S, SESSION_EXPIRY_S, TCP_CONNECT_MAX_S, LineOptions
+from channels.mqtt.options import KEEPALIVE_S, TCP_CONNECT_MAX_S, LineOptions
 from channels.mqtt.reasons import Packet, reason
 
 _T = TypeVar("_T")
@@ -326,7 +326,9 @@ class _LastError(logging.Handler):
 def _client(options: LineOptions, heard: _LastError) -> aiomqtt.Client:
     log = logging.Logger("one MQTT session")  # noqa: LOG001 - nobody else shall hear what one connection says
     log.addHandler(heard)
-    asked = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, ReceiveMaximum=RECEIVE_MAXIMUM)
+    asked = _properties(
+        PacketTypes.CONNECT, SessionExpiryInterval=options.session_expiry_s, ReceiveMaximum=RECEIVE_MAXIMUM
+    )
     return aiomqtt.Client(
         hostname=options.host,
         port=options.port,
