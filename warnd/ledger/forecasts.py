@@ -137,7 +137,8 @@ def _lonely(conn: Connection, bounds: dict[str, Any]) -> list[Row[Any]]:
             "AND t.last_seen >= :now - 3000 * coalesce(t.heartbeat_s, 60) "
             f"WHERE v.region = g.code AND v.kind = 'terminal' AND {_VISIBLE}) AS live, "
             "EXISTS (SELECT 1 FROM seat s JOIN recipient_version v ON v.no = s.version_no WHERE s.region = g.code "
-            f"AND s.role = 'information_officer' AND {_VISIBLE} AND (v.phone IS NOT NULL OR v.email IS NOT NULL OR v.apprise IS NOT NULL)) AS officer "
+            f"AND s.role = 'information_officer' AND {_VISIBLE} "
+            "AND (v.phone IS NOT NULL OR v.email IS NOT NULL OR v.apprise IS NOT NULL)) AS officer "
             "FROM region g WHERE g.path >= :low AND g.path < :high AND g.tier = 'village') AS village "
             "WHERE live = 0 OR NOT officer ORDER BY path LIMIT :listed"
         ),
