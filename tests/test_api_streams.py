@@ -98,7 +98,7 @@ async def test_a_server_that_stops_ends_its_streams_and_answers_what_is_under_wa
             serving = group.create_task(serve(built.daemon.app, listening=listening, started=started.set))
             await started.wait()
             async with Served(built, f"http://127.0.0.1:{port}").stream("/events") as events:
-                await events.next()
+                await events.named("site")
                 serving.cancel()
                 assert [line async for line in events._lines] == []
             await asyncio.wait({serving})

@@ -156,6 +156,25 @@ async def test_a_board_that_is_cut_off_says_so_large_lets_warnings_end_and_recov
         await page.close()
 
 
+@pytest.mark.parametrize("path", [BOARD, "/p/990101001002"])
+async def test_who_hears_of_a_change_but_cannot_fetch_it_is_not_up_to_date(
+    own_site: Site, shared_browser: Browser, path: str
+) -> None:
+    page = await opened(shared_browser, own_site.url + path)
+    await page.route(
+        f"**{path}", lambda route: route.fulfill(status=503, body="<main id=board></main><div id=live></div>")
+    )
+    async with page.expect_request(f"**{path}"):
+        await own_site.built.release(flood())
+    await page.clock.fast_forward(60_000)
+    await expect(page.locator("#cut")).to_be_visible()
+    await page.unroute_all()
+    await page.clock.fast_forward(20_000)
+    await expect(page.locator("article").first).to_be_visible()
+    await expect(page.locator("#cut")).to_be_hidden()
+    await page.close()
+
+
 async def test_an_open_page_that_is_cut_off_says_so_too(tmp_path: Path, shared_browser: Browser) -> None:
     async with centre(tmp_path) as built:
         async with serving(built, 0) as port:
@@ -166,7 +185,7 @@ async def test_an_open_page_that_is_cut_off_says_so_too(tmp_path: Path, shared_b
                 await page.goto(f"http://127.0.0.1:{port}/p/990101001002")
             await expect(page.locator("#cut")).to_be_hidden()
         await page.clock.fast_forward(50_000)
-        await expect(page.locator("#cut")).to_contain_text("与预警中心失去联系")
+        await expect(page.locator("#cut")).to_contain_text("与预警中心失去联系，最后更新 15:30。")
         await expect(page.locator("article")).to_be_visible()
         await page.close()
 

@@ -41,7 +41,8 @@ class News:
             answered = await self._pages.error(request, 503)
             answered.headers["Retry-After"] = "30"
             return answered
-        listener = Listener(self._site, self._places, place, told=self._told(request))
+        greeting = sign_of_life(doors_of(request).clock)()
+        listener = Listener(self._site, self._places, place, told=self._told(request), greeting=greeting)
         return EventStream(streams, listener.look)
 
     def _told(self, request: Request) -> int | None:
@@ -55,14 +56,21 @@ class News:
 class Listener:
     """Knows how far one listener has been told."""
 
-    def __init__(self, site: Site, places: Places, place: Place | None, *, told: int | None) -> None:
+    def __init__(
+        self, site: Site, places: Places, place: Place | None, *, told: int | None, greeting: bytes = b""
+    ) -> None:
         self._site = site
         self._places = places
         self._place = place
         self._told = told
+        self._greeting = greeting  # What time it is, so that whoever is cut off later knows since when.
 
     async def look(self) -> bytes:
         """Return what the listener has not been told yet."""
+        greeting, self._greeting = self._greeting, b""
+        return greeting + await self._news()
+
+    async def _news(self) -> bytes:
         picture = await self._site.settled()
         if picture.number == self._told:
             return b""

@@ -12,11 +12,15 @@
   const page = () => document.getElementById("board");
   let centre = Number(page().dataset.now);
   let heard = performance.now();
+  let behind = false; // Something has changed that this board does not show yet: whatever the stream says, it is not up to date.
   let at = Math.max(0, [...document.querySelectorAll(".slide")].findIndex((slide) => !slide.hidden));
   let turned = performance.now();
 
   const now = () => centre + (performance.now() - heard);
   const hear = (time) => {
+    if (behind) {
+      return;
+    }
     const told = Date.parse(time);
     if (!Number.isNaN(told)) {
       centre = told;
@@ -85,14 +89,14 @@
   };
 
   const refresh = async () => {
+    const patience = new AbortController();
+    const giveUp = setTimeout(() => patience.abort(), POLL_MS);
     try {
-      const answer = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(POLL_MS) });
-      if (!answer.ok) {
-        return;
-      }
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
+      const answer = await fetch(location.pathname, { cache: "no-store", signal: patience.signal });
+      const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
       if (fresh) {
         page().replaceWith(document.importNode(fresh, true));
+        behind = false;
         hear(new Date(Number(page().dataset.now)).toISOString());
         at = 0;
         turned = performance.now();
@@ -100,6 +104,8 @@
       }
     } catch {
       // The line is down. `show` says so when it has been for too long.
+    } finally {
+      clearTimeout(giveUp);
     }
   };
 
@@ -109,6 +115,7 @@
     source.addEventListener("site", (event) => {
       const told = JSON.parse(event.data);
       if (!(told.full && told.version === page().dataset.version)) {
+        behind = true;
         setTimeout(refresh, Math.random() * SPREAD_MS);
       } else {
         hear(NaN);
@@ -123,8 +130,8 @@
 
   setInterval(turn, TICK_MS);
   setInterval(() => {
-    if (performance.now() - heard > POLL_MS * 2) {
-      refresh(); // No stream, or one that a proxy holds back.
+    if (behind || performance.now() - heard > POLL_MS * 2) {
+      refresh(); // No stream, or one that a proxy holds back, or a question that was not answered.
     }
   }, POLL_MS);
   follow();

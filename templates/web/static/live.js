@@ -8,8 +8,12 @@
   const live = () => document.getElementById("live");
   let heard = performance.now();
   let last = "";
+  let behind = false; // Something has changed that this page does not show yet.
 
   const hear = (time) => {
+    if (behind) {
+      return;
+    }
     heard = performance.now();
     last = time || last;
     document.getElementById("cut").hidden = true;
@@ -38,12 +42,16 @@
     try {
       // Asked of the site itself: a copy one second old could be the one from before this change.
       const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
+      if (!answer.ok && answer.status !== 404) {
+        throw new Error(answer.statusText); // The site stumbles; its excuse is no reason to lose what is shown.
+      }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("live");
       if (fresh) {
         const changed = fresh.dataset.version !== live().dataset.version;
         swap(fresh);
         document.title = page.title;
+        behind = false;
         hear(answer.headers.get("Date"));
         if (changed) {
           const told = document.getElementById("told");
@@ -61,9 +69,11 @@
     source.addEventListener("alive", (event) => hear(JSON.parse(event.data).at));
     source.addEventListener("site", (event) => {
       const told = JSON.parse(event.data);
-      hear();
       if (!(told.full && told.version === live().dataset.version)) {
+        behind = true;
         setTimeout(refresh, Math.random() * 300); // So that all open pages do not ask in the same instant.
+      } else {
+        hear();
       }
     });
     source.onerror = () => {
