@@ -115,7 +115,8 @@ def _run(
         left = _audience(conn, message, plan, index=int(index), cursor=cursor, means=means, pace=pace, stamp=stamp)
         return (message.stage, left) if left else (f"audience:{int(index) + 1}", {})
     if stage == "subscribers":
-        left = subscribers.plan(conn, message=message, cursor=cursor, regions=pace.regions, rows=pace.rows)
+        rows = max(1, pace.rows // 2)  # Each browser is a publication and a leg.
+        left = subscribers.plan(conn, message=message, cursor=cursor, regions=pace.regions, rows=rows)
         return ("subscribers", left) if left else ("planned", {})
     left = _carry(conn, message, plan, cursor=cursor, means=means, limit=pace.rows)
     if left:

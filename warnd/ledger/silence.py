@@ -12,11 +12,13 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import PATIENCE, backoff_ms, give_way
 from warnd.model.evidence import DeliveryState
 
-# Warnings that may be complete: planned whole, with every publication out. Their open deliveries are in the counters.
+# Warnings that may be complete: planned whole, with every publication out. Their open deliveries are in the counters. Strangers' browsers
+# are not waited for: some are never on again, and a hundred thousand of them would be looked at twice a second.
 _FINISHED = (
     "message m JOIN warning w ON w.id = m.id AND w.state = 'dispatching' "
     "WHERE m.closed_as IS NULL AND m.stage = 'planned' AND NOT EXISTS (SELECT 1 FROM publication p "
-    "JOIN leg l ON l.publication_no = p.no AND l.state IN ('due', 'submitting', 'waiting') WHERE p.message_no = m.no)"
+    "JOIN leg l ON l.publication_no = p.no AND l.state IN ('due', 'submitting', 'waiting') "
+    "WHERE p.message_no = m.no AND p.channel <> 'push')"
 )
 _OVERDUE = text(
     "SELECT EXISTS (SELECT 1 FROM leg WHERE state = 'waiting' AND due_at <= :now) "
