@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from channels.mqtt.keyring import KEPT_S
 from channels.mqtt.session import RECEIVE_MAXIMUM
 from tests.fakes.broker import Broker, needs_mosquitto, running_broker
-from tests.fakes.loudspeaker import NOW, STRANGE_KEY, TERMINAL, TERMINAL_KEY, TRUST
+from tests.fakes.loudspeaker import NOW, STRANGE_KEY, TERMINAL, TERMINAL_KEY, TRUST, key
 from tests.fakes.mqtt import PASSWORD, USERS, client
 from tests.fakes.mqtt_daemon import NEIGHBOUR, Books, StoppedClock, daemon, drill, live
 from tests.waiting import until
@@ -29,6 +29,7 @@ from warnd.model.loudspeaker import (
     Stage,
     TerminalState,
     Verb,
+    public_bytes,
     receipt_topic,
     sign_receipt,
     state_text,
@@ -317,6 +318,18 @@ async def test_a_changed_receipt_under_a_known_number_is_judged_by_the_ledger(br
         await village.says(1)
         await village.says(1, played_ms=1)
         await until(lambda: _numbers(centre.books) == [1, 1])
+
+
+async def test_what_an_older_key_signed_is_believed_while_it_overlaps_and_a_strangers_never(broker: Broker) -> None:
+    async with daemon(live(broker.host, broker.port)).running() as centre, terminal(broker) as village:
+        centre.older_keys[TERMINAL] = (public_bytes(key(9)),)
+        for n, signer in ((1, key(9)), (2, TERMINAL_KEY), (3, STRANGE_KEY), (4, key(9))):
+            await village.says(n, key=signer)
+        await until(lambda: _numbers(centre.books) == [1, 2, 4])
+        centre.older_keys.clear()
+        await village.says(5, key=key(9))
+        await village.says(6)
+        await until(lambda: _numbers(centre.books) == [1, 2, 4, 6])
 
 
 async def test_a_revoked_key_is_believed_half_a_minute_at_the_longest(broker: Broker) -> None:

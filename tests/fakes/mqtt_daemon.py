@@ -61,6 +61,7 @@ class Daemon:
     clock: SystemClock
     forgotten: list[tuple[str, bool]]
     keys: dict[str, bytes]
+    older_keys: dict[str, tuple[bytes, ...]]
 
     async def send(self, *batch: Outgoing) -> list[Outcome]:
         """Return the outcomes in the order of the batch."""
@@ -128,6 +129,11 @@ def daemon(options: LineOptions, *, drill: LineOptions | None = None, clock: Sys
     async def terminal_key(terminal: str) -> bytes | None:
         return keys.get(terminal)
 
+    older: dict[str, tuple[bytes, ...]] = {}
+
+    async def older_keys(terminal: str) -> tuple[bytes, ...]:
+        return older.get(terminal, ())
+
     clock, forgotten = clock or SystemClock(), list[tuple[str, bool]]()
     context = Context(
         clock,
@@ -135,5 +141,6 @@ def daemon(options: LineOptions, *, drill: LineOptions | None = None, clock: Sys
         terminal_key=terminal_key,
         announce=lambda _message_id: None,
         forgotten=lambda channel, of_drills: forgotten.append((channel, of_drills)),
+        older_keys=older_keys,
     )
-    return Daemon(Mqtt(MqttOptions(options, drill), context), context, Books(), clock, forgotten, keys)
+    return Daemon(Mqtt(MqttOptions(options, drill), context), context, Books(), clock, forgotten, keys, older)
