@@ -29,6 +29,7 @@ from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.recordings import Limits, Recordings
+from warnd.dispatch.workshop import Workshop
 from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
 from warnd.intake.forecast import Forecaster
@@ -166,14 +167,15 @@ class Daemon:
             },
         )
         self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell)
+        studio = files.studio if "mqtt" in self.channels else None
         self.recordings = Recordings(
             ledger,
             clock,
-            studio=files.studio if "mqtt" in self.channels else None,
+            studio=studio,
+            workshop=self._make_workshop(studio),
             limits=_recording_limits(settings, public_url),
             writer=writer,
             bell=self.bell,
-            metrics=self._metrics,
         )
         self._contents = Contents(
             ledger,
@@ -311,6 +313,20 @@ class Daemon:
             parts.append(("folder", self.folder.run()))
         return parts
 
+    def _make_workshop(self, studio: Studio | None) -> Workshop | None:
+        own = self.settings.speech
+        if studio is None or own is None:
+            return None
+        return Workshop(
+            self.ledger,
+            self.clock,
+            studio=studio,
+            most_bytes=own.keep_mb * 1024 * 1024,
+            writer=self._writer,
+            bell=self.bell,
+            metrics=self._metrics,
+        )
+
     async def _make_recordings(self) -> None:
         await self.recordings.run(message=self._contents.speech, waiting=self._contents.speech_in_review)
 
@@ -355,8 +371,7 @@ def _severities(settings: Settings) -> dict[str, dict[str, Level]]:
 def _recording_limits(settings: Settings, public_url: str) -> Limits:
     own = settings.speech
     url = (own.audio_url if own is not None else None) or public_url.rstrip("/")
-    wait_s, keep_mb = (0.0, 0) if own is None else (own.wait_s, own.keep_mb)
-    return Limits(url=url, wait_s=wait_s, most_bytes=keep_mb * 1024 * 1024)
+    return Limits(url=url, wait_s=0.0 if own is None else own.wait_s)
 
 
 def _limits(settings: Settings, channel: str) -> LaneLimits:
