@@ -142,9 +142,7 @@ class Workshop:
             )
         except SpeechError as error:
             self._give_up(part, key, str(error))
-        except (
-            Exception
-        ) as error:  # The edge to people's sounds and the store: whatever breaks there, the warning goes out.
+        except Exception as error:  # The edge to people's sounds: whatever breaks there, the warning goes out.
             log.exception("recording_broke", lang=part.lang, error=str(error))
             self._give_up(part, key, f"{type(error).__name__}: {error}")
         else:
