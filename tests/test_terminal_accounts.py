@@ -168,6 +168,27 @@ async def test_a_revoked_terminal_is_shut_out_and_believed_no_more(centre: Centr
     assert len(centre.believed(STANDING)) == 1
 
 
+async def test_the_daemon_gets_in_with_the_accounts_of_its_settings(centre: Centre) -> None:
+    for name in ("live", "drill"):
+        (centre.folder / f"{name}-password").write_text(f"{name} word")
+    config = centre.folder / "warnd.toml"
+    told = config.read_text().replace("[mqtt]\n", '[mqtt]\nusername = "warnd"\npassword_file = "live-password"\n')
+    drill_user = "warnd-drill" if centre.dynamic else "warnd"
+    account = f'[mqtt.drill]\nusername = "{drill_user}"\npassword_file = "drill-password"\n'
+    config.write_text(told.replace("[mqtt.drill]\n", account))
+    ran = await asyncio.to_thread(centre.keys, "daemon")
+    assert (ran.code, ran.out) == (0, f"warnd: may log in\n{drill_user}: may log in\n"), ran.err
+    centre.reload()
+    drill_port = centre.broker.port if centre.dynamic else centre.broker.drill_port
+    assert await lets_in(centre, "warnd", "live word", port=centre.broker.port)
+    assert await lets_in(centre, drill_user, "drill word", port=drill_port)
+
+
+def test_a_daemon_without_accounts_in_its_settings_is_told_so(centre: Centre) -> None:
+    ran = centre.keys("daemon")
+    assert (ran.code, "[mqtt] has no username" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from warnd.cli.broker_dynsec import Admin, Login, enrol, expel
 from warnd.cli.broker_passwords import change
-from warnd.cli.broker_rights import ROOTS, terminal_rights, user_of
+from warnd.cli.broker_rights import ROOTS, daemon_rights, terminal_rights, user_of
 from warnd.cli.stop import Exit, Stop
 from warnd.model.loudspeaker import DRILL_ROOT
 from warnd.settings import Settings
-from warnd.settings.sections.mqtt import Mqtt
+from warnd.settings.sections.mqtt import Mqtt, MqttLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,24 @@ class BrokerUsers:
             return
         self._change_files({one.terminal: one.live for one in all_passwords}, _drill_passwords(all_passwords))
 
+    def enrol_daemon(self) -> list[str]:
+        """Let the daemon in with the users and passwords of `[mqtt]` and `[mqtt.drill]`; return the users.
+
+        Raises:
+            Stop: A link has no user or password, or both have the same user where one store holds them.
+        """
+        links = {"live": self._mqtt, **({"drill": self._mqtt.drill} if self._mqtt.drill else {})}
+        words = {name: _account(name, link) for name, link in links.items()}
+        if self.dynamic:
+            if len({user for user, _ in words.values()}) < len(words):
+                cause = "[mqtt] and [mqtt.drill] have the same username; with dynamic security a drill needs its own, as warnd-drill"
+                raise Stop(cause, code=Exit.USAGE)
+            logins = [Login(user, word, daemon_rights(ROOTS[name])) for name, (user, word) in words.items()]
+            enrol(self._administrator(), logins)
+        else:
+            self._change_files(dict([words["live"]]), dict([words["drill"]] if "drill" in words else []))
+        return [user for user, _ in words.values()]
+
     def expel(self, terminals: Sequence[str]) -> None:
         """Let terminals in no more."""
         if self.dynamic:
@@ -71,6 +89,13 @@ class BrokerUsers:
         assert admin.username is not None
         assert admin.password is not None
         return Admin(mqtt.host, mqtt.port, admin.username, admin.password.get_secret_value(), _context(mqtt))
+
+
+def _account(name: str, link: MqttLink) -> tuple[str, str]:
+    if link.username is None or link.password is None:
+        section = "[mqtt]" if name == "live" else "[mqtt.drill]"
+        raise Stop(f"{section} has no username and password_file, so there is no account to make", code=Exit.USAGE)
+    return link.username, link.password.get_secret_value()
 
 
 def _logins(one: Passwords) -> list[Login]:

@@ -222,6 +222,14 @@ Config = Annotated[
 
 
 @keys.command()
+def daemon(*, config: Config = None) -> None:
+    """Let the daemon itself in at the broker, with the users and passwords of [mqtt] and [mqtt.drill]."""
+    from warnd.cli import terminal_keys  # noqa: PLC0415 - as below
+
+    terminal_keys.enrol_daemon(config)
+
+
+@keys.command()
 def provision(
     terminals: Terminals,
     *,

@@ -45,6 +45,13 @@ class Asked:
     config: Path | None
 
 
+def enrol_daemon(config: Path | None) -> None:
+    """Let the daemon in at the broker with the accounts of its settings."""
+    users = BrokerUsers(load_settings(config))
+    say(*(f"{user}: may log in" for user in users.enrol_daemon()))
+    _remind(users, cut=False)
+
+
 def provision(asked: Asked, *, region: str, out: Path, register: bool) -> None:
     """Make the folders of terminals, let them in at the broker, and print or import their rows."""
     _check_ids(asked.terminals)
