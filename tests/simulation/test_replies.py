@@ -167,3 +167,24 @@ def test_a_household_whose_own_house_lies_in_the_polygon_hears_even_from_a_villa
             await world.check_invariants()
 
     run(story(), loop)
+
+
+def test_an_old_answer_that_is_brought_again_answers_nothing_new(tmp_path: Path) -> None:
+    loop = VirtualLoop()
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, phones=reporting) as world:
+            first = await world.release(flood(identifier="QH-1"))
+            await world.clock.sleep(5)
+            old = Reply("sms", world.texts_to(OFFICER)[-1].address, "收到", at=world.clock.now())
+            await world.daemon.recorder.receipt(old)
+            assert (await world.delivery(first, OFFICER)).state == "satisfied"
+            second = await world.release(flood(identifier="QH-2"))
+            await world.clock.sleep(5)
+            await world.daemon.recorder.receipt(old)
+            assert (await world.delivery(second, OFFICER)).evidence == Evidence.DELIVERED
+            await _answer(world, "收到")
+            assert (await world.delivery(second, OFFICER)).state == "satisfied"
+            await world.check_invariants()
+
+    run(story(), loop)

@@ -16,6 +16,9 @@ from warnd.model.sms import Answer, parse_reply
 
 def apply(conn: Connection, reply: Reply, group: Group, *, stamp: Stamp) -> None:
     """Keep a reply, and let it do what it says; what it answers is added to the group."""
+    key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
+    if reply.at is not None and _came(conn, reply.channel, key):
+        return  # A gateway that brings an old "1" again must not confirm the message that asks for 1 today.
     answer = parse_reply(reply.text)
     message_no = None
     if answer.digit is not None or answer.bare_ok:
@@ -23,7 +26,6 @@ def apply(conn: Connection, reply: Reply, group: Group, *, stamp: Stamp) -> None
     answered: Sequence[int] = ()
     if message_no is not None:
         answered = digits.askers(conn, channel=reply.channel, address=reply.address, message_no=message_no)
-    key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
     owners: Sequence[int | None] = answered or (None,)
     kept = [_keep(conn, reply, delivery_no, key=key, stamp=stamp) for delivery_no in owners]
     if answer.stop or answer.start:
@@ -34,6 +36,15 @@ def apply(conn: Connection, reply: Reply, group: Group, *, stamp: Stamp) -> None
             group.prove(delivery_no, Evidence.ACKNOWLEDGED, legs=_legs(conn, reply, delivery_no))
     elif any(kept):
         proofs.tell_stranger(conn, reply.channel, key, stamp=stamp)
+
+
+def _came(conn: Connection, channel: str, key: str) -> bool:
+    """Say whether this very reply, told with its time, was kept before, whatever it answered then."""
+    found = conn.execute(
+        text("SELECT EXISTS (SELECT 1 FROM receipt WHERE channel = :channel AND key >= :low AND key < :high)"),
+        {"channel": channel, "low": f"{key}:", "high": f"{key};"},
+    )
+    return bool(found.scalar())
 
 
 def _obey(conn: Connection, reply: Reply, answer: Answer, *, fresh: bool, stamp: Stamp) -> None:
