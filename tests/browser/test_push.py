@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from channels.push import build as build_push
 from channels.web import build as build_web
+from tests.browser.test_accessibility import AXE
 from tests.fakes.push import Browser as Subscriber
 from tests.fakes.push import push_toml
 from tests.fakes.receiver import Receiver, receiver
@@ -155,6 +156,10 @@ async def test_a_browser_that_is_subscribed_knows_it_and_ends_it(browser: Browse
         await page.get_by_role("button", name="接收这里的预警").click()
         await page.get_by_text("已订阅。").wait_for()
         await page.reload()
+        await page.get_by_role("button", name="停止接收").wait_for()
+        await page.evaluate(AXE)
+        found = await page.evaluate("async () => (await axe.run('#subscribe')).violations.map((each) => each.id)")
+        assert found == []
         await page.get_by_role("button", name="停止接收").click()
         await page.get_by_text("已停止。").wait_for()
         assert await _subscribed(scene) == []
