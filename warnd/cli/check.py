@@ -19,6 +19,7 @@ from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
 from warnd.ledger.store import StoreError, open_engine, ready, sqlite_path
 from warnd.model.loudspeaker import KeyFileError, load_private_key
+from warnd.model.push import load_vapid_key
 from warnd.render.speech import rehearse, studio_of
 from warnd.settings import Settings, SettingsError
 
@@ -101,7 +102,10 @@ def _keys(settings: Settings) -> str:
     links = [link for link in (settings.mqtt, settings.mqtt and settings.mqtt.drill) if link]
     for link in links:
         load_private_key(link.signing_key_file)
-    return f"{len(links)} signing keys are sound" if links else "none needed: [mqtt] is off"
+    if settings.push is not None:
+        load_vapid_key(settings.push.vapid_key_file)
+    count = len(links) + (settings.push is not None)
+    return f"{count} keys are sound" if count else "none needed: [mqtt] and [push] are off"
 
 
 def _store(settings: Settings) -> str:
