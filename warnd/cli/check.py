@@ -105,7 +105,7 @@ def _keys(settings: Settings) -> str:
     if settings.push is not None:
         load_vapid_key(settings.push.vapid_key_file)
     count = len(links) + (settings.push is not None)
-    return f"{count} keys are sound" if count else "none needed: [mqtt] and [push] are off"
+    return f"{count} signing keys are sound" if count else "none needed: [mqtt] and [push] are off"
 
 
 def _store(settings: Settings) -> str:
