@@ -1,6 +1,5 @@
 """What Twilio posts to us: believed only with its signature over the public address, confirmed only after the commit."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from twilio.request_validator import RequestValidator
 
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, sign
 from tests.fakes.twilio_stage import TO, on_stage
-from warnd.channel import Accepted, Failed, Reply, Report
+from warnd.channel import Accepted, Reply, Report
 from warnd.model.evidence import Evidence
 
 STATUS = f"{PUBLIC_URL}/receipts/twilio/status?attempt=tag-1-1"
@@ -94,21 +93,12 @@ async def test_a_short_text_that_failed_and_then_arrived_has_arrived() -> None:
         assert [one.failed for one in stage.ledger.committed if isinstance(one, Report)] == [True, False]
 
 
-async def test_a_number_that_a_carrier_does_not_know_is_not_tried_again_with_this_message() -> None:
+@pytest.mark.parametrize(("code", "for_good"), [(30005, True), (30003, False)], ids=["unknown phone", "phone off"])
+async def test_a_number_that_a_carrier_does_not_know_is_reported_as_lost_for_good(code: int, *, for_good: bool) -> None:
     async with on_stage() as stage:
         await stage.send_one("tag-1-1")
-        await stage.twilio.call_back(stage.kept(), "undelivered", code=30005)
-        assert await stage.send_one("tag-1-2") == Failed("undelivered: 30005 unknown phone", "permanent")
-        other = stage.outgoing("tag-2-1")
-        other = replace(other, message=replace(other.message, id="the next warning"))
-        assert isinstance((await stage.send(other))[0], Accepted)
-
-
-async def test_a_phone_that_is_off_is_tried_again() -> None:
-    async with on_stage() as stage:
-        await stage.send_one("tag-1-1")
-        await stage.twilio.call_back(stage.kept(), "undelivered", code=30003)
-        assert isinstance(await stage.send_one("tag-1-2"), Accepted)
+        await stage.twilio.call_back(stage.kept(), "undelivered", code=code)
+        assert [one.permanent for one in stage.ledger.committed if isinstance(one, Report)] == [for_good]
 
 
 async def test_more_fields_and_new_states_do_no_harm() -> None:

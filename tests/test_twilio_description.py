@@ -59,7 +59,7 @@ async def test_our_texts_are_taken(description: Description, sender: str) -> Non
 async def test_our_look_at_the_account_and_our_questions_after_messages_are_answered(description: Description) -> None:
     async with at_prism(description) as (twilio, stage):
         assert (await twilio.probe())[0].wrong is None
-        sent = twilio._recall.begin("a", message="w", to="+1", body="x", segments=1, at=stage.clock.now())
+        sent = twilio._recall.begin("a", to="+1", body="x", segments=1, at=stage.clock.now())
         twilio._lookup.doubted(sent)
         assert await twilio.find("a") == Unknown("not at Twilio yet"), "the example's messages are not ours"
         posted = await twilio._posted("SM" + "a" * 32)

@@ -166,7 +166,7 @@ def made(sid: str, *, to: str = TO, body: str = BODY, after_s: float = 0) -> Can
 
 def test_a_message_is_ours_by_number_text_and_time() -> None:
     recall = Recall()
-    sent = recall.begin("a", message="w", to=TO, body=BODY, segments=1, at=NOW)
+    sent = recall.begin("a", to=TO, body=BODY, segments=1, at=NOW)
     ours = made("SM1")
     strangers = [made("SM2", to="+1"), made("SM3", body="other"), made("SM4", after_s=601), made("SM5", after_s=-601)]
     assert recall.match(sent, [*strangers, ours]) == ours
@@ -176,14 +176,14 @@ def test_a_message_is_ours_by_number_text_and_time() -> None:
 
 def test_of_two_that_fit_the_older_is_the_first_tries() -> None:
     recall = Recall()
-    sent = recall.begin("a", message="w", to=TO, body=BODY, segments=1, at=NOW)
+    sent = recall.begin("a", to=TO, body=BODY, segments=1, at=NOW)
     assert recall.match(sent, [made("SM2", after_s=9), made("SM1", after_s=1)]) == made("SM1", after_s=1)
 
 
 def test_what_is_remembered_is_bounded() -> None:
     recall = Recall(kept=100)
     for number in range(1000):
-        sent = recall.begin(f"a-{number}", message="w", to=TO, body=BODY, segments=1, at=NOW)
+        sent = recall.begin(f"a-{number}", to=TO, body=BODY, segments=1, at=NOW)
         recall.name(sent, f"SM{number}")
         sent.fate = "accepted"
         recall.plan(sent, 1.0)

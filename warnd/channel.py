@@ -175,6 +175,7 @@ class Report:
         address: The address it is about, as in `Outgoing.address`: needed where one reference stands for a whole batch.
         evidence: What it proves; NONE for a negative report.
         failed: True when it says that this part did not arrive.
+        permanent: Only with `failed`: the address is at fault, so that another try of the same would fail alike.
         part, parts: 1-based; both None = the whole message.
         at: When it happened as the provider tells it, aware UTC; None = not told.
         raw: What came in, for the record; small, without secrets.
@@ -191,6 +192,7 @@ class Report:
     raw: str = ""
     reference: str | None = None
     address: str | None = None
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

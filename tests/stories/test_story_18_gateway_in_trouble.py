@@ -109,3 +109,22 @@ def test_a_gateway_that_takes_and_then_reports_failure_is_not_hammered(tmp_path:
             await world.check_invariants()
 
     run(story(), loop)
+
+
+def test_a_number_that_a_report_calls_dead_is_named_at_once_and_not_tried_again(tmp_path: Path) -> None:
+    loop = VirtualLoop()
+
+    async def takes_and_gives_up(outgoing: Outgoing, wire: Wire) -> Outcome:
+        dead = Report("sms", outgoing.attempt, Evidence.NONE, failed=True, permanent=True, reason="no such number")
+        await wire.bring(dead, after_s=1)
+        return Accepted()
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, phones=each({"chief": takes_and_gives_up})) as world:
+            alert_id = await world.release(flood())
+            await world.clock.sleep(200)
+            assert len(world.texts_to("chief")) == 1
+            assert (await world.delivery(alert_id, "chief")).state == "exhausted"
+            await world.check_invariants()
+
+    run(story(), loop)

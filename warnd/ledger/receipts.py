@@ -15,7 +15,7 @@ from warnd.channel import Reply, Report
 from warnd.ledger import deliveries, digits, events, latecomers, proofs, references, replies, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import attempt_id, parse_attempt_id
-from warnd.ledger.outcomes import backoff_ms, lose_patience
+from warnd.ledger.outcomes import backoff_ms, give_way, lose_patience
 from warnd.ledger.proofs import Group
 from warnd.ledger.references import Learned
 from warnd.ledger.values import dumps, maybe_ms
@@ -182,7 +182,7 @@ def _proved(conn: Connection, row: Row[Any]) -> Evidence:
 
 
 def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float, stamp: Stamp) -> None:
-    """Fail the attempt; if it is its leg's newest, the leg becomes due again. Evidence stays.
+    """Fail the attempt; if it is its leg's newest, the leg becomes due again, or ends where the address is at fault. Evidence stays.
 
     An attempt that was delivered whole stays delivered: reports come in any order, and a late "failed" takes nothing back.
     """
@@ -204,6 +204,9 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
     if failed.rowcount != 1 or not newest or row.closed_as is not None or row.delivery_state == "satisfied":
         return
     failures = row.failures + 1
+    if report.permanent:
+        _end(conn, row, failures=failures, stamp=stamp)
+        return
     silent = row.tries - (row.state == "accepted")  # This try was answered, though not as hoped.
     conn.execute(
         text(
@@ -218,6 +221,18 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
         },
     )
     lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
+
+
+def _end(conn: Connection, row: Row[Any], *, failures: int, stamp: Stamp) -> None:
+    """End a leg for good, so that the delivery's next channel begins now and not after five such reports."""
+    conn.execute(
+        text(
+            "UPDATE leg SET state = 'failed', failures = :failures, owner = NULL, lease_until = NULL, token = token + 1 "
+            "WHERE no = :no AND state IN ('submitting', 'waiting')"
+        ),
+        {"no": row.leg_no, "failures": failures},
+    )
+    give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
 
 
 def _reason(report: Report) -> str:

@@ -126,14 +126,18 @@ class Callbacks:
             return _DONE  # The answer to our call said the same, and it is committed.
         raw = {name: form[name][:100] for name in ("MessageSid", "MessageStatus", "ErrorCode") if name in form}
         report = Report(
-            NAME, attempt, word.evidence, failed=word.failed, reason=word.reason, raw=urlencode(raw, errors="replace")
+            NAME,
+            attempt,
+            word.evidence,
+            failed=word.failed,
+            permanent=word.permanent,
+            reason=word.reason,
+            raw=urlencode(raw, errors="replace"),
         )
         if sent is not None:
             self._recall.name(sent, sid)
             sent.failed = sent.failed or word.failed
             sent.fate = "over" if word.final else "accepted"
-            if word.permanent:
-                self._recall.give_up(sent, word.reason or status)
         return await self._answer(report)
 
     async def _inbound(self, _request: Request, form: Form) -> Response:

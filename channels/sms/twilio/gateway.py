@@ -132,7 +132,6 @@ class Twilio:
             text = outgoing.texts[0]
             sent = self._recall.begin(
                 outgoing.attempt,
-                message=outgoing.message.id,
                 to=outgoing.address,
                 body=text.text,
                 segments=text.segments,
@@ -144,7 +143,7 @@ class Twilio:
 
     def _never(self, outgoing: Outgoing) -> Failed | None:
         """Return why this text can never reach this address, or None."""
-        reason = self._recall.hopeless(outgoing.message.id, to=outgoing.address)
+        reason = None
         if not is_number(outgoing.address):
             reason = "no phone number"
         elif len(outgoing.texts[0].text) > _TEXT_MAX:

@@ -101,10 +101,17 @@ class Lookup:
         if word is None or not word.final:
             return False
         raw = f"looked up: {found.status} {found.error_code or ''}".strip()
-        await sink(Report(NAME, sent.attempt, word.evidence, failed=word.failed, reason=word.reason, raw=raw))
+        report = Report(
+            NAME,
+            sent.attempt,
+            word.evidence,
+            failed=word.failed,
+            permanent=word.permanent,
+            reason=word.reason,
+            raw=raw,
+        )
+        await sink(report)
         sent.failed, sent.fate = sent.failed or word.failed, "over"
-        if word.permanent:
-            self._recall.give_up(sent, word.reason or found.status)
         return True
 
     async def _listed(self, sent: Sent) -> Candidate | None:

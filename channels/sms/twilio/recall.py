@@ -25,7 +25,6 @@ class Sent:
     """One try.
 
     Attributes:
-        message: The id of the message it brings.
         sid: Twilio's id, once known.
         fate: "open" while the call lasts, "doubtful" when its answer was lost, "accepted", "over" when nothing more is to be learned.
         segments: SMS parts.
@@ -35,7 +34,6 @@ class Sent:
     """
 
     attempt: str
-    message: str
     to: str
     digest: bytes
     began_at: datetime
@@ -68,11 +66,10 @@ class Recall:
         self._by_sid: dict[str, str] = {}
         self._agenda: list[tuple[float, int, str]] = []
         self._order = count()
-        self._hopeless: OrderedDict[tuple[str, str], str] = OrderedDict()
 
-    def begin(self, attempt: str, *, message: str, to: str, body: str, segments: int, at: datetime) -> Sent:
+    def begin(self, attempt: str, *, to: str, body: str, segments: int, at: datetime) -> Sent:
         """Remember a try whose call begins now."""
-        sent = Sent(attempt, message, to, _digest(body), at, segments)
+        sent = Sent(attempt, to, _digest(body), at, segments)
         self._by_attempt[attempt] = sent
         while len(self._by_attempt) > self._kept:
             _, oldest = self._by_attempt.popitem(last=False)
@@ -87,16 +84,6 @@ class Recall:
         """Note which message a try became."""
         sent.sid = sid
         self._by_sid[sid] = sent.attempt
-
-    def give_up(self, sent: Sent, reason: str) -> None:
-        """Note that this message can never reach this number, whoever says so: a report cannot end a leg, the next try can."""
-        self._hopeless[sent.message, sent.to] = reason
-        if len(self._hopeless) > self._kept:
-            self._hopeless.popitem(last=False)
-
-    def hopeless(self, message: str, *, to: str) -> str | None:
-        """Return why this message can never reach this number, or None."""
-        return self._hopeless.get((message, to))
 
     def plan(self, sent: Sent, at: float) -> None:
         """Have a look at `sent` when the clock's monotonic scale reaches `at`."""
