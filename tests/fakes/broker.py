@@ -152,6 +152,11 @@ def _configuration(broker: Broker, name: str, *, tls: bool) -> str:
         .replace("/etc/mosquitto/warnd", str(broker.folder))
         .replace("/var/lib/mosquitto", str(broker.folder))
     )
+    plugin = next(
+        Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None
+    )  # In a folder named by the machine's kind.
+    if plugin is not None:
+        moved = moved.replace("/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so", str(plugin))
     moved = moved.replace("listener 8883", f"listener {broker.port} {broker.host}")
     moved = moved.replace("listener 8884", f"listener {broker.drill_port} {broker.host}")
     keep_rights = (

@@ -18,7 +18,8 @@ from tests.waiting import until
 pytestmark = needs_mosquitto
 
 SETTLES_WITHIN_S = 30.0
-PASS_S = 3.0
+PASS_S = 3.0  # Long enough for thousands to hear of a warning before the first of them has played it.
+PASS_OF_FEW_S = 1.0
 RECEIPTS_EACH = 3  # received, playing, played
 
 
@@ -41,8 +42,9 @@ class Took:
 async def test_a_thousand_loudspeakers_lose_no_receipt_when_the_broker_is_killed_and_forgets_everything(
     tmp_path: Path,
 ) -> None:
-    async with county(tmp_path, count=1000, pass_s=PASS_S) as here:
-        assert (await _storm(here)).settled_s <= SETTLES_WITHIN_S
+    async with county(tmp_path, count=1000, pass_s=PASS_OF_FEW_S) as here:
+        took = await _storm(here)
+    assert took.settled_s <= SETTLES_WITHIN_S
 
 
 @pytest.mark.bench
