@@ -63,7 +63,7 @@ def test_the_walk_runs_as_written(tmp_path: Path) -> None:
     for expected in (
         "Imported regions: 129 new, 0 changed",
         "Imported recipients: 4 new, 0 changed",
-        "channels  on: mqtt, sms, web; off: none",
+        "channels  on: mqtt, sms, web; off: apprise, email, push, webhook",
         '"ready":true',
         "People      1 information_officer",
         "See it go out: warnd status",
