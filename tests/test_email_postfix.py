@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from email import message_from_bytes
 from pathlib import Path
 
@@ -15,13 +15,18 @@ from tests.fakes.email_bounces import answer, bounce, put
 from tests.fakes.email_channel import Post, post, running
 from tests.fakes.email_dovecot import Dovecot, needs_dovecot, running_dovecot
 from tests.fakes.email_postfix import OWNER, Postfix, needs_postfix, running_postfix
-from tests.waiting import until
+from tests.waiting import until as _until
 from warnd.channel import Accepted, Failed, Reply, Report
 from warnd.model.evidence import Evidence
 
 pytestmark = [needs_postfix, needs_dovecot]
 
 BOX = "bounce@county.example"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait as `tests.waiting.until` does, but longer: three servers and many processes take part, on a machine that may be busy."""
+    await _until(condition, timeout_s=45)
 
 
 @pytest.fixture(scope="module")

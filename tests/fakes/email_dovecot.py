@@ -43,7 +43,9 @@ class Dovecot:
         """Start it and return when it listens."""
         path = program("dovecot")
         assert path is not None, "guard the test with needs_dovecot"
-        self._process = subprocess.Popen([path, "-F", "-c", str(self.folder / "dovecot.conf")])
+        nothing = subprocess.DEVNULL
+        command = [path, "-F", "-c", str(self.folder / "dovecot.conf")]
+        self._process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
         give_up_at = monotonic() + _START_S
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.tls_port), timeout=1):

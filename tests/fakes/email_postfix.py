@@ -89,7 +89,10 @@ def running_postfix() -> Iterator[Postfix]:
         path = program("postfix")
         assert path is not None, "guard the test with needs_postfix"
         command = [path, "-c", str(folder / "etc")]
-        process = subprocess.Popen([*command, "start-fg"], stderr=subprocess.DEVNULL)
+        nothing = (
+            subprocess.DEVNULL
+        )  # A part of it that outlives a test must not hold the pipes of whoever runs the tests.
+        process = subprocess.Popen([*command, "start-fg"], stdin=nothing, stdout=nothing, stderr=nothing)
         try:
             _wait_until_ready(postfix)
             yield postfix
