@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.clock import START
 from tests.fakes.rows import Rows
 from tests.fakes.web_centre import EN, FLOOD, ZH, Centre, after, centre, flood
+from warnd.ledger import schema
 
 TOWNSHIP, VILLAGE, OTHER_VILLAGE = "990101001000", "990101001002", "990101002001"
 
@@ -95,7 +96,7 @@ async def test_a_warning_in_another_language_still_names_its_level(built: Centre
 
     def make(rows: Rows) -> None:
         rows.warning("ug", alert)
-        rows.target(rows.message("ug"), VILLAGE)
+        rows.insert(schema.target_root, message_no=rows.message("ug"), code=VILLAGE, how="geocode", outside=0)
 
     await built.rows(make)
     text = await board(built)

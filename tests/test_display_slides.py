@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from warnd.web.display_slides import _lines, clipped, cut, in_languages, slides
 from warnd.web.wording import PageWarning
 
-LETTERS = st.text(st.characters(categories=["L", "N", "P", "Zs"]) | st.sampled_from("。！；. \n"), max_size=600)
+LETTERS = st.text(st.characters(categories=["L", "N", "P", "Zs"]) | st.sampled_from("。！；. \n"), max_size=1200)
 
 
 def bare(text: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from tests.fakes.rows import RELEASED, Rows
 from tests.fakes.web_centre import EN, FLOOD, ZH, Centre, centre
+from warnd.ledger import schema
 from warnd.model import cap
 from warnd.model.level import Level
 
@@ -47,6 +48,7 @@ async def put(built: Centre, alerts: list[cap.Alert]) -> None:
             level = Level(number % 4 + 1)
             rows.warning(f"w{number}", alert, level=level, released_at=RELEASED + number)
             message = rows.message(f"w{number}")
+            rows.insert(schema.target_root, message_no=message, code=TOWNSHIP, how="geocode", outside=0)
             rows.target(message, VILLAGE)
             rows.target(message, TOWNSHIP, tier="township")
 
@@ -68,6 +70,9 @@ async def test_no_page_is_large_with_five_hundred_long_warnings_in_force(built: 
                 address = f"{path}{'&' if '?' in path else '?'}lang={lang}"
                 answered = await client.get(address, headers={"Accept-Encoding": "identity"})
                 assert len(answered.content) < MOST, (address, len(answered.content))
+        for path in (f"/p/{VILLAGE}", f"/p/{TOWNSHIP}"):
+            assert "另有 484 条预警" in (await client.get(path)).text
+        assert "500 条" in (await client.get(f"/display/{VILLAGE}")).text
         front = (await client.get("/?lang=zh")).text
         assert "另有 476 条预警" in front
         feed = await client.get("/feed/cap.atom")
@@ -135,6 +140,8 @@ async def test_an_attack_in_any_field_of_cap_runs_nothing_anywhere(built: Centre
                     answered = await client.get(f"{path}{'&' if '?' in path else '?'}lang={lang}")
                     reader = Reader()
                     reader.feed(answered.text)
+                    if path in {"/", f"/w/w{number}", f"/p/{VILLAGE}", f"/p/{TOWNSHIP}", f"/display/{VILLAGE}"}:
+                        assert "&lt;script&gt;" in answered.text, path  # It is shown, as text.
                     assert not reader.tags & {"img", "textarea", "iframe", "object"}, path
                     assert not reader.handlers, path
                     assert not [

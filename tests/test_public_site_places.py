@@ -78,7 +78,9 @@ async def test_a_drill_is_in_no_place(built: Centre) -> None:
 
     def make(rows: Rows) -> None:
         rows.warning("drill", alert)
-        rows.target(rows.message("drill", drill=1, public=0), VILLAGE)
+        message = rows.message("drill", drill=1, public=0)
+        rows.insert(schema.target_root, message_no=message, code=VILLAGE, how="geocode", outside=0)
+        rows.target(message, VILLAGE)
 
     await built.rows(make)
     for path in (f"/p/{VILLAGE}", f"/feed/{VILLAGE}.atom", f"/p/{VILLAGE}.json", f"/display/{VILLAGE}"):

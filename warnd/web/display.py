@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from warnd.ledger.views import Place
-from warnd.web.display_slides import WARNINGS_MOST, Slide, in_languages, slides
+from warnd.web.display_slides import PARTS_MOST, SLIDES_MOST, WARNINGS_MOST, Slide, in_languages, slides
 from warnd.web.doors import Doors, doors_of
 from warnd.web.language import Choice
 from warnd.web.pages import Pages
@@ -45,14 +45,20 @@ class Boards:
         return HTMLResponse(body, headers={"Cache-Control": "no-store"})
 
     def _slides(self, picture: Picture, doors: Doors) -> list[Slide]:
+        """Return one round of slides; the more there is to say, the shorter each warning says it."""
         made: list[Slide] = []
-        for shown in picture.warnings[:WARNINGS_MOST]:
-            own = shown.alert.languages()
-            for lang in in_languages(doors.node.languages, self._sheets.languages, own):
-                made += self._in(shown, lang, doors)
-        return made
+        for parts_most in range(PARTS_MOST, 0, -1):
+            made = [
+                slide
+                for shown in picture.warnings[:WARNINGS_MOST]
+                for lang in in_languages(doors.node.languages, self._sheets.languages, shown.alert.languages())
+                for slide in self._in(shown, lang, doors, parts_most)
+            ]
+            if len(made) <= SLIDES_MOST:
+                break
+        return made[:SLIDES_MOST]
 
-    def _in(self, shown: Shown, lang: str, doors: Doors) -> list[Slide]:
+    def _in(self, shown: Shown, lang: str, doors: Doors, parts_most: int) -> list[Slide]:
         words = lang if lang in self._sheets.languages else self._sheets.languages[0]
         choice = Choice(words=words, chosen=lang, wanted=(lang, words), reads=frozenset({lang}))
         page = self._pages.wording(shown, choice, doors)
@@ -61,6 +67,7 @@ class Boards:
             words=words,
             text=page.instruction or self._sheets.words(words)["no_instruction"],
             expires_at=shown.warning.expires,
+            parts_most=parts_most,
         )
 
     def _render(self, request: Request, place: Place, picture: Picture, found: Sequence[Slide], doors: Doors) -> bytes:
@@ -69,13 +76,13 @@ class Boards:
         at = _number(request.query_params.get("n", "")) % len(found) if found else 0
         langs = [lang for lang in doors.node.languages if lang in self._sheets.languages] or self._sheets.languages[:1]
         choice = Choice(words=langs[0], chosen=langs[0], wanted=tuple(langs), reads=frozenset(langs))
-        left = len(picture.warnings) - WARNINGS_MOST
+        left = len(picture.warnings) - len({slide.page.id for slide in found})
         values: dict[str, Any] = {
             "place": place,
             "slides": found,
             "at": at,
             "count": len(picture.warnings),
-            "left": max(0, left),
+            "left": left,
             "langs": [(lang, self._sheets.words(lang)) for lang in langs],
             "words": self._sheets.words,
             "local": lambda when, lang: self._sheets.short(when.astimezone(doors.node.timezone), lang),

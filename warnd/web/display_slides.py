@@ -14,7 +14,8 @@ from datetime import datetime
 from warnd.web.wording import COLOURED, PageWarning
 
 WARNINGS_MOST = 6  # In rotation; a seventh would come round too late to be of use.
-_PARTS_MOST = 4
+PARTS_MOST = 4
+SLIDES_MOST = 16  # In one round, which then takes three minutes: who passes by must not wait longer for the first.
 _LINES = 3
 _WIDE_PER_LINE = 20  # Full-width letters at 8 hundredths, in 16:9.
 _NARROW_PER_LINE = 30  # Latin letters at 10 hundredths.
@@ -24,6 +25,7 @@ _LINES_UNNAMED = (
 _TITLE_MOST = 46  # Columns of half a full-width letter; two lines.
 _LEVEL_AT_END = 4  # Letters: 红色预警.
 _PLACES_MOST = {True: 40, False: 30}  # Columns where letters are full-width, and where they are not; one line.
+_ROUNDING = 1e-6
 _SHORT = 0.5  # Of the lines: a text that leaves that much room is written larger.
 _FULL_WIDTH = ("zh", "yue", "ja", "ko")
 _SENTENCE = re.compile(r"(?<=[。！？；!?;])|(?<=\.)\s+|\n+")
@@ -55,10 +57,12 @@ class Slide:
     expires_at: datetime | None
 
 
-def slides(page: PageWarning, *, words: str, text: str, expires_at: datetime | None) -> list[Slide]:
+def slides(
+    page: PageWarning, *, words: str, text: str, expires_at: datetime | None, parts_most: int = PARTS_MOST
+) -> list[Slide]:
     """Return the slides of one warning in one language."""
     lines = _LINES if page.lang in COLOURED else _LINES_UNNAMED
-    parts = cut(text, lines=lines)
+    parts = cut(text, lines=lines, parts_most=parts_most)
     wide = page.lang in _FULL_WIDTH
     places = clipped(("、" if wide else ", ").join(page.areas), _PLACES_MOST[wide])
     return [
@@ -85,17 +89,19 @@ def _title(page: PageWarning) -> str:
     return clipped(page.title[: -len(end)], _TITLE_MOST - 2 * len(end) - 2) + end
 
 
-def cut(text: str, *, lines: int = _LINES) -> list[str]:
-    """Return the text in parts that fit into `lines`, at sentences where it has them; at least one, at most `_PARTS_MOST`."""
+def cut(text: str, *, lines: int = _LINES, parts_most: int = PARTS_MOST) -> list[str]:
+    """Return the text in parts that fit into `lines`, at sentences where it has them; at least one, at most `parts_most`."""
     parts: list[str] = []
+    # More never fits, even if every second letter is a break that takes no room; and nobody waits for it to be cut.
+    text = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text))[: 2 * _NARROW_PER_LINE * lines * (parts_most + 1)]
     for sentence in (each.strip() for each in _SENTENCE.split(text)):
         for piece in _pieces(sentence, lines):
             if parts and _lines(f"{parts[-1]} {piece}") <= lines:
                 parts[-1] = f"{parts[-1]}{'' if _is_wide(parts[-1][-1]) else ' '}{piece}"
             else:
                 parts.append(piece)
-    if len(parts) > _PARTS_MOST:
-        parts = [*parts[: _PARTS_MOST - 1], f"{parts[_PARTS_MOST - 1]}…"]
+    if len(parts) > parts_most:
+        parts = [*parts[: parts_most - 1], f"{parts[parts_most - 1]}…"]
     return parts or [""]
 
 
@@ -114,12 +120,22 @@ def _pieces(sentence: str, lines: int) -> list[str]:
     pieces: list[str] = []
     rest = sentence
     while _lines(rest) > lines:
-        end = next(at for at in range(len(rest), 0, -1) if _lines(rest[:at]) <= lines)
+        end = _fitting(rest, lines)
         space = rest.rfind(" ", end // 2, end)
         end = space if space > 0 else end
         pieces.append(rest[:end].strip())
         rest = rest[end:].strip()
     return [*pieces, *([rest] if rest else [])]
+
+
+def _fitting(text: str, lines: int) -> int:
+    """Return how many letters of a text fit into `lines`, at least one; no more of it is looked at."""
+    used = 0.0
+    for at, sign in enumerate(text):
+        used += 1 / (_WIDE_PER_LINE if _is_wide(sign) else _NARROW_PER_LINE)
+        if used > lines + _ROUNDING:
+            return max(1, at)
+    return len(text)
 
 
 def _lines(text: str) -> float:
