@@ -1,14 +1,15 @@
 """Opens the ledger and runs operations in transactions: the narrow door through which everything else reaches the tables.
 
 An operation is a synchronous function `op(conn, **values)` in this package; it never commits. `write` gives it one transaction that
-holds the write lock from its beginning, `read` one snapshot. A running daemon hands each operation whole to a thread; the inline ledger
-runs them in the caller's thread, because threads would break the determinism of simulated time.
+holds the write lock from its beginning, `read` one snapshot. A running daemon hands each operation whole to a line's thread; the inline
+ledger runs them in the caller's thread, because threads would break the determinism of simulated time.
 """
 
 import asyncio
 import fcntl
+import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
+from warnd.ledger.line import Line
 from warnd.ledger.migrations import NewerStore, migrate
 
 P = ParamSpec("P")
@@ -47,58 +49,39 @@ class Ledger(Protocol):
         ...
 
 
-class ThreadedLedger:
-    """The ledger of a running daemon: one writing thread, several reading ones, each operation whole in one of them.
+class LinedLedger:
+    """The ledger of a running daemon: one line that writes, several that read; each operation runs whole in the thread of its line."""
 
-    A transaction costs one hop to a thread, not one for each of its statements (docs/decisions/0006-operations-run-whole-in-a-thread.md).
-    """
-
-    def __init__(self, writer: Engine, readers: Engine) -> None:
-        self._writer = writer
-        self._readers = readers
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
-        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
+    def __init__(self, url: str) -> None:
+        path = sqlite_path(url)
+        self._writer = Line(path, partial(_engine_over, url, "BEGIN IMMEDIATE"))
+        self._readers = [Line(path, partial(_engine_over, url, "BEGIN")) for _ in range(_READERS)]
+        self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()  # The last one used has the warmest cache.
+        for reader in self._readers:
+            self._free.put_nowait(reader)
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation that only reads, in one snapshot."""
-
-        def whole() -> T:
-            with self._readers.begin() as conn:
-                return op(conn, *args, **kwargs)
-
-        return await _to_its_end(self._reading, whole)
+        reader = await self._free.get()
+        try:
+            return await reader.run(lambda conn: op(conn, *args, **kwargs))
+        finally:
+            self._free.put_nowait(reader)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation in one transaction; it is committed, durably, when this returns.
-
-        First come, first served. Who is cancelled while waiting for a turn never gets one; a transaction that has begun ends, and only
-        then the cancellation is heard.
-        """
-
-        def whole() -> T:
-            with self._writer.begin() as conn:
-                return op(conn, *args, **kwargs)
-
-        return await _to_its_end(self._writing, whole)
+        """Run an operation in one transaction; it is committed, durably, when this returns."""
+        return await self._writer.run(lambda conn: op(conn, *args, **kwargs))
 
     async def close(self) -> None:
         """Close all connections."""
-        for threads in (self._writing, self._reading):
-            await asyncio.to_thread(threads.shutdown)
-        self._writer.dispose()
-        self._readers.dispose()
+        for line in (self._writer, *self._readers):
+            await line.close()
 
 
-async def _to_its_end(threads: ThreadPoolExecutor, whole: Callable[[], T]) -> T:
-    """Run in a thread; when cancelled, wait for what has begun: nobody may take a store for closed that is still written to."""
-    running = threads.submit(whole)
-    told = asyncio.wrap_future(running)
-    try:
-        return await asyncio.shield(told)
-    except asyncio.CancelledError:
-        if not running.cancel():
-            await asyncio.wait([told])
-        raise
+def _engine_over(url: str, begin: str, connection: sqlite3.Connection) -> Engine:
+    engine = create_engine(_parsed(url), creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+    _tune(engine, begin=begin)
+    return engine
 
 
 class InlineLedger:
@@ -168,9 +151,9 @@ def open_inline(url: str = "sqlite:///:memory:") -> InlineLedger:
     return InlineLedger(engine)
 
 
-def open_ledger(url: str) -> ThreadedLedger:
+def open_ledger(url: str) -> LinedLedger:
     """Open the ledger of a running daemon; call `upgrade` first."""
-    return ThreadedLedger(open_engine(url), open_engine(url, begin="BEGIN"))
+    return LinedLedger(url)
 
 
 class DaemonLock:
