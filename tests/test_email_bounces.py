@@ -62,6 +62,14 @@ def test_a_failure_says_why() -> None:
     assert report(bounce(to=TO, status="", diagnostic="")).reason == "returned"
 
 
+@pytest.mark.parametrize(
+    ("status", "dead"),
+    [("5.1.1", True), ("5.1.10", True), ("4.4.7", False), ("5.7.1", True), ("5.99.9", False), ("", False)],
+)
+def test_a_bounce_ends_an_address_only_where_a_refusal_would(status: str, *, dead: bool) -> None:
+    assert report(bounce(to=TO, status=status, diagnostic="")).permanent == dead
+
+
 def test_an_unknown_action_proves_nothing_and_is_kept() -> None:
     assert seen(bounce(to=TO, action="eaten")) == Mail("rubbish")
 

@@ -14,7 +14,7 @@ from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Literal
 
-from channels.email.codes import anonymous
+from channels.email.codes import anonymous, lost_for_good
 from channels.email.verp import Tokens
 from warnd.channel import Receipt, Reply, Report
 from warnd.model.evidence import Evidence
@@ -115,7 +115,8 @@ def _about(attempt: str, block: Message, mail: Message) -> Report | None:
     match action:
         case "failed":
             why = said[:_REASON_MAX] or "returned"
-            return Report(CHANNEL, attempt=attempt, evidence=Evidence.NONE, failed=True, reason=why, at=at, raw=raw)
+            dead = lost_for_good(str(block.get("Status", "")))
+            return Report(CHANNEL, attempt, Evidence.NONE, failed=True, permanent=dead, reason=why, at=at, raw=raw)
         case "delivered":
             return Report(CHANNEL, attempt=attempt, evidence=Evidence.DELIVERED, at=at, raw=raw)
         case "delayed" | "relayed" | "expanded":  # It is on its way, and proves no more than that it was taken.

@@ -168,6 +168,12 @@ def status_of(text: str) -> str | None:
     return found[0] if found else None
 
 
+def lost_for_good(text: str) -> bool:
+    """Say whether a bounce with this status ("5.1.1") means that no further mail can arrive; one that is not in the table does not."""
+    status = status_of(text)
+    return status is not None and STATUSES.get(status, _LATER).kind == "permanent"
+
+
 def fate(code: int, text: str, *, step: Step) -> Fate:
     """Return what a reply means where it came.
 

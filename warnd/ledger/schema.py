@@ -517,7 +517,9 @@ Index("ix_subscription_region", subscription.c.region, subscription.c.no)
 recording = Table(
     "recording",
     metadata,
-    Column("made_of", Text, primary_key=True),  # Equal for equal words, voice and lexicon, so that nothing is made twice
+    Column(
+        "made_of", Text, primary_key=True
+    ),  # Equal for equal words, voice and lexicon, so that nothing is made twice
     Column("sha256", Text, nullable=False),
     Column("media", LargeBinary, nullable=False),
     Column("size", Integer, nullable=False),  # Bytes of `media`

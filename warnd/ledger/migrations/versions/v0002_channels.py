@@ -124,8 +124,6 @@ def _make_regions_findable() -> None:
     regions = conn.execute(sa.text("SELECT code, name, names FROM region"))
     for page in regions.partitions(1_000):
         found = [
-            {"key": key, "code": row.code}
-            for row in page
-            for key in keys((row.name, *json.loads(row.names).values()))
+            {"key": key, "code": row.code} for row in page for key in keys((row.name, *json.loads(row.names).values()))
         ]
         conn.execute(sa.text("INSERT INTO region_name (key, code) VALUES (:key, :code)"), found)
