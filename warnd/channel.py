@@ -19,7 +19,10 @@ from warnd.model.level import Level
 Kind = Literal["warning", "cancel", "notice"]
 
 ANSWER_LINK = "https://answer.invalid/"
-"""Stands in a text where each reader's own `Outgoing.answer_url` belongs, so that bodies can be built once for all (RFC 2606: it leads nowhere)."""
+"""Stands in a text where each reader's own `Outgoing.answer_url` belongs, so that bodies can be built once for all.
+
+It leads nowhere (RFC 2606 §2).
+"""
 
 
 @dataclass(frozen=True, slots=True)
