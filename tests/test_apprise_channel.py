@@ -17,9 +17,9 @@ from channels.apprise import AppriseChannel, build, overhear
 from channels.apprise.codes import BODIES, HTTP, verdict
 from channels.posting import Meaning
 from tests.fakes.apprise import APPRISE_TOML
-from tests.fakes.broker import free_port
 from tests.fakes.receiver import Receiver, receiver
 from tests.fakes.running import Send, context, running
+from tests.ports import free_port
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Failed, Message, Outcome, Outgoing, Text, Unknown
 from warnd.clock import SystemClock

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from tests.ports import free_port
 from warnd.cli import build
 
 ROOT = Path(__file__).parents[1]
@@ -38,14 +38,6 @@ def walk(page: Path) -> list[str]:
     return [block for block in blocks(page) if not block.startswith("make ")]
 
 
-def free_ports(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @needs_tools
 def test_the_walk_runs_as_written(tmp_path: Path) -> None:
     """Only the ports are others, and answer and Cancel wait for what comes before them, as a reader would."""
@@ -53,7 +45,7 @@ def test_the_walk_runs_as_written(tmp_path: Path) -> None:
     assert "spool/in" in watch
     assert "warnd cancel" in last
     script = "".join([*ahead, GONE_OUT, watch, ANSWERED, last, "kill $(jobs -p)\nwait\n"])
-    http, live, drill = free_ports(3)
+    http, live, drill = (str(free_port()) for _ in range(3))
     script = script.replace("8080", http).replace("8883", live)
     script = script.replace(
         'echo "user', f"sed -i 's/8883/{live}/; s/8884/{drill}/' broker/mosquitto.conf\necho \"user"

@@ -15,11 +15,11 @@ from standardwebhooks import WebhookVerificationError
 from channels.webhook import WebhookChannel, build
 from channels.webhook.body import EMBEDDED_MAX, body
 from channels.webhook.statuses import _BY_STATUS, meaning
-from tests.fakes.broker import free_port
 from tests.fakes.receiver import Receiver, receiver
 from tests.fakes.running import Send, context, running
 from tests.fakes.web_centre import EN, FLOOD, ZH, after, flood
 from tests.fakes.webhook import SECRET, verified
+from tests.ports import free_port
 from warnd.channel import Accepted, Failed, Message, Outcome, Outgoing, Text, Unknown
 from warnd.clock import SystemClock
 from warnd.model import cap

@@ -14,8 +14,9 @@ import pytest
 
 from channels.email.address import Mailbox
 from channels.email.letter import date_of, draft
-from tests.fakes.broker import free_port, program
+from tests.fakes.broker import program
 from tests.fakes.email_channel import Post, post, running
+from tests.ports import free_port
 from warnd.channel import Accepted, Outgoing
 
 pytestmark = [

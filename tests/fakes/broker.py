@@ -10,7 +10,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.certificate import write_certificate
+from tests.ports import free_port
 from warnd.resources import shipped
 
 START_TIMEOUT_S = 10.0
@@ -136,8 +136,8 @@ def running_broker(
     if configuration == "dynamic-security.conf":
         _write_administrator(home / "warnd-users.json")
     (home / "mosquitto.conf").write_text(_configuration(broker, configuration, tls=tls))
-    broker.start()
     try:
+        broker.start()
         yield broker
     finally:
         broker.stop()
@@ -180,11 +180,3 @@ def _write_administrator(path: Path) -> None:
     assert control is not None, "guard the test with needs_mosquitto"
     command = [control, "dynsec", "init", str(path), ADMIN, ADMIN_PASSWORD]
     subprocess.run(command, check=True, capture_output=True)
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -21,9 +21,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from sqlalchemy import Connection, text
 
-from tests.fakes.broker import Broker, free_port, running_broker
+from tests.fakes.broker import Broker, running_broker
 from tests.fakes.loudspeaker import LIVE_KEY, key
 from tests.fakes.served import Served, serving
+from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
 from tests.waiting import until

@@ -17,9 +17,10 @@ from time import monotonic
 
 import pytest
 
-from tests.fakes.broker import free_port, program
+from tests.fakes.broker import program
 from tests.fakes.certificate import write_certificate
 from tests.fakes.email_postfix import OWNER
+from tests.ports import free_port
 
 USER, PASSWORD = "warnd", "pässword of the mailbox"
 _START_S = 10.0

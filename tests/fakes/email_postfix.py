@@ -23,8 +23,9 @@ from time import monotonic
 
 import pytest
 
-from tests.fakes.broker import free_port, program
+from tests.fakes.broker import program
 from tests.fakes.certificate import write_certificate
+from tests.ports import free_port
 
 MAILBOXES = ("li@village.example", "wang@village.example", "bounce@county.example", "warn@county.example")
 OWNER = 65534  # nobody, and nogroup: postfix delivers to no mailbox of root's.

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from threading import Timer
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 _HOME = Path(__file__).parents[2] / ".venv" / "prism" / "node_modules"
 _DESCRIPTION = _HOME / "@twilio" / "cli-core" / "src" / "services" / "twilio-api" / "twilio_api_v2010.json"
@@ -48,8 +49,7 @@ def described() -> Iterator[Description]:
     if not _PRISM.exists() or shutil.which("node") is None:
         pytest.skip("prism is not installed: run .ci/prism")
     document = _trimmed(json.loads(_DESCRIPTION.read_text("utf-8")))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     path = _HOME.parent / f"description-{port}.json"
     path.write_text(json.dumps(document), "utf-8")
     command = [str(_PRISM), "mock", "--host", "127.0.0.1", "--port", str(port), str(path)]

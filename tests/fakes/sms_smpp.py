@@ -4,7 +4,6 @@ It takes any bind. What is submitted stands in its log; receipts are delivered u
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
@@ -14,6 +13,7 @@ import smpp34
 
 from tests.contract.harness import Fault, Harness, OtherSide
 from tests.fakes.relay import Relay
+from tests.ports import free_port
 from warnd.channel import Message, Outgoing, Receipt, Report, Text
 from warnd.model.evidence import Evidence
 
@@ -49,13 +49,6 @@ async def _started(folder: Path) -> AsyncIterator[OtherSide]:
     finally:
         await relay.close()
         await server.stop()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class CentreSide:

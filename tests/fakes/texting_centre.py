@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.fakes.broker import free_port
 from tests.fakes.served import Served, serving, start
+from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document, flood
 from tests.waiting import until

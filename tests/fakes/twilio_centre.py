@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from tests.fakes.broker import free_port
 from tests.fakes.served import serving
 from tests.fakes.sms_twilio import twilio_toml
 from tests.fakes.twilio import AUTH_TOKEN, FakeTwilio, Kept, fake_twilio
+from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
 from tests.waiting import until

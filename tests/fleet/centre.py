@@ -14,10 +14,11 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, text
 
-from tests.fakes.broker import Broker, free_port, running_broker
+from tests.fakes.broker import Broker, running_broker
 from tests.fakes.loudspeaker import LIVE_KEY
 from tests.fakes.served import Served, serving
 from tests.fleet.speaker import Fleet, Speaker
+from tests.ports import free_port
 from tests.simulation.county import COUNTY, found
 from tests.simulation.documents import document, flood
 from tests.waiting import until

@@ -3,7 +3,6 @@
 import os
 import queue
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 CONFIG = Path(__file__).parents[2] / "config"
 WATCHER = "watcher"
@@ -27,13 +28,6 @@ needs_mosquitto = pytest.mark.skipif(
     program("mosquitto") is None or program("mosquitto_passwd") is None,
     reason="mosquitto is not installed (apt install mosquitto)",
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

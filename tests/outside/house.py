@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 import httpx
 
 from tests.outside import cap, county
-from tests.outside.broker import Broker, free_port, password
+from tests.outside.broker import Broker, password
 from tests.outside.plans import plans_toml
 from tests.outside.wire import key_pem
+from tests.ports import free_port
 
 T = TypeVar("T")
 

@@ -8,11 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.outside import county
-from tests.outside.broker import free_port, needs_mosquitto
+from tests.outside.broker import needs_mosquitto
 from tests.outside.cap import alert
 from tests.outside.county import Village
 from tests.outside.house import DRILL_KEY, LIVE_KEY, Api, House
 from tests.outside.wire import DRILL, LIVE, command_kid, public_text
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -179,6 +179,7 @@ def test_an_old_answer_that_is_brought_again_answers_nothing_new(tmp_path: Path)
             old = Reply("sms", world.texts_to(OFFICER)[-1].address, "收到", at=world.clock.now())
             await world.daemon.recorder.receipt(old)
             assert (await world.delivery(first, OFFICER)).state == "satisfied"
+            await world.clock.sleep(30)
             second = await world.release(flood(identifier="QH-2"))
             await world.clock.sleep(5)
             await world.daemon.recorder.receipt(old)

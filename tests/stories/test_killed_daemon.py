@@ -11,9 +11,9 @@ from random import Random
 import httpx
 from sqlalchemy import Connection, text
 
-from tests.fakes.broker import free_port
 from tests.fakes.served import Served, serving, start
 from tests.invariants import Standing, check, never_fell, standing, whoever_heard_is_told_of_the_end
+from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import cancel_of, document, flood
 from tests.waiting import until

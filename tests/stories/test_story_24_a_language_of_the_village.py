@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fakes.broker import Broker, free_port, needs_mosquitto, running_broker
+from tests.fakes.broker import Broker, needs_mosquitto, running_broker
 from tests.fakes.loudspeaker import LIVE_KEY, TERMINAL, TERMINAL_KEY
 from tests.fakes.mqtt import PASSWORD, USERS, MosquittoSide
 from tests.fakes.served import Served, serving
 from tests.fakes.speaking import tone_mp3, tone_wav
+from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document, flood
 from tests.waiting import until

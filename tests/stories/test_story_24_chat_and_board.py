@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import sqlalchemy
 
-from tests.fakes.broker import free_port
 from tests.fakes.receiver import Receiver, receiver
 from tests.fakes.served import Served, serving
 from tests.fakes.webhook import SECRET, verified
+from tests.ports import free_port
 from tests.simulation.county import TOWNSHIPS, VILLAGES, found
 from tests.simulation.documents import document, flood
 from tests.waiting import until

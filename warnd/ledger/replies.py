@@ -9,21 +9,23 @@ from warnd.channel import Reply
 from warnd.ledger import digits, optouts, proofs
 from warnd.ledger.events import Stamp
 from warnd.ledger.proofs import Group
-from warnd.ledger.values import dumps, maybe_ms
+from warnd.ledger.values import dumps, maybe_ms, to_ms
 from warnd.model.evidence import Evidence
 from warnd.model.sms import Answer, parse_reply
+
+_TRUNCATED_MS = 1_000  # Gateways tell whole seconds.
 
 
 def apply(conn: Connection, reply: Reply, group: Group, *, stamp: Stamp) -> None:
     """Keep a reply, and let it do what it says; what it answers is added to the group."""
     key = hashlib.sha256(dumps([reply.address, reply.text, maybe_ms(reply.at)]).encode()).hexdigest()
-    if reply.at is not None and _came(conn, reply.channel, key):
-        return  # A gateway that brings an old "1" again must not confirm the message that asks for 1 today.
     answer = parse_reply(reply.text)
     message_no = None
     if answer.digit is not None or answer.bare_ok:
         message_no = digits.meant(conn, address=reply.address, digit=answer.digit)
     answered: Sequence[int] = ()
+    if message_no is not None and _old(conn, reply, message_no, key=key):
+        return
     if message_no is not None:
         answered = digits.askers(conn, channel=reply.channel, address=reply.address, message_no=message_no)
     owners: Sequence[int | None] = answered or (None,)
@@ -38,11 +40,27 @@ def apply(conn: Connection, reply: Reply, group: Group, *, stamp: Stamp) -> None
         proofs.tell_stranger(conn, reply.channel, key, stamp=stamp)
 
 
-def _came(conn: Connection, channel: str, key: str) -> bool:
-    """Say whether this very reply, told with its time, was kept before, whatever it answered then."""
+def _old(conn: Connection, reply: Reply, message_no: int, *, key: str) -> bool:
+    """Say whether this very reply came before, and was written before the question was.
+
+    A gateway that brings yesterday's "1" again must not confirm the message that asks for 1 today. Its time alone proves nothing,
+    because gateways' clocks are not ours.
+    """
+    if reply.at is None:
+        return False
     found = conn.execute(
-        text("SELECT EXISTS (SELECT 1 FROM receipt WHERE channel = :channel AND key >= :low AND key < :high)"),
-        {"channel": channel, "low": f"{key}:", "high": f"{key};"},
+        text(
+            "SELECT EXISTS (SELECT 1 FROM receipt WHERE channel = :channel AND key >= :low AND key < :high) AND EXISTS "
+            "(SELECT 1 FROM reply_digit WHERE address = :address AND message_no = :message AND opened_at > :at)"
+        ),
+        {
+            "channel": reply.channel,
+            "low": f"{key}:",
+            "high": f"{key};",
+            "address": reply.address,
+            "message": message_no,
+            "at": to_ms(reply.at) + _TRUNCATED_MS,
+        },
     )
     return bool(found.scalar())
 
