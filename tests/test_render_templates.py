@@ -8,25 +8,44 @@ import pytest
 
 from tests.fakes.flood import EN, ZH, flood, said, templates
 from warnd.render.pieces import PIECES, file_of
+from warnd.render.templates import PREVIEWED
 from warnd.resources import shipped
+
+CHANNELS = {channel.partition(".")[0] for channel in PIECES}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a copy of the shipped templates, to be broken."""
-    for channel in {channel.partition(".")[0] for channel in PIECES}:
+    for channel in CHANNELS:
         shutil.copytree(shipped("templates") / channel, tmp_path / channel)
     return tmp_path
 
 
 def test_the_shipped_templates_are_whole() -> None:
-    assert templates().check() == []
+    assert templates().check(CHANNELS) == []
 
 
 def test_a_language_without_templates_is_named(folder: Path) -> None:
-    problems = templates(folder, languages=("zh", "bo")).check()
+    problems = templates(folder, languages=("zh", "bo")).check(CHANNELS)
     assert len(problems) == len(PIECES)
     assert all(str(folder / file_of(each, "bo")) in problem for each, problem in zip(PIECES, problems, strict=True))
+
+
+def test_a_folder_of_ones_own_needs_no_texts_for_channels_that_are_off(folder: Path) -> None:
+    for channel in CHANNELS.difference(PREVIEWED, {"email"}):
+        shutil.rmtree(folder / channel)
+    assert templates(folder).check({"sms", "email"}) == []
+    (folder / "email" / "en.html.j2").unlink()
+    assert templates(folder).check({"sms"}) == []
+    (problem,) = templates(folder).check({"sms", "email"})
+    assert str(folder / "email" / "en.html.j2") in problem
+
+
+def test_what_every_preview_shows_is_tried_also_where_nothing_is_on(folder: Path) -> None:
+    (folder / "mqtt" / "zh.j2").unlink()
+    (folder / "sms" / "zh.j2").unlink()
+    assert len(templates(folder).check(())) == 2
 
 
 @pytest.mark.parametrize(
@@ -42,14 +61,14 @@ def test_a_language_without_templates_is_named(folder: Path) -> None:
 def test_a_broken_template_is_named_with_the_fault(folder: Path, old: str, new: str, words: list[str]) -> None:
     path = folder / "sms" / "zh.j2"
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
-    (problem, *_) = templates(folder).check()
+    (problem, *_) = templates(folder).check(CHANNELS)
     assert str(path) in problem
     assert all(word in problem for word in words), problem
 
 
 def test_a_template_that_is_no_text_is_named(folder: Path) -> None:
     (folder / "mqtt" / "en.j2").write_bytes(b"\xff\xfe\x00")
-    (problem,) = templates(folder).check()
+    (problem,) = templates(folder).check(CHANNELS)
     assert str(folder / "mqtt" / "en.j2") in problem
 
 

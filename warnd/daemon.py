@@ -103,10 +103,14 @@ def read_files(settings: Settings) -> Files:
         languages=settings.node.languages,
         signature=(settings.sms.signature or "") if settings.sms else "",
     )
-    problems = [*templates.check(), *trial.problems(settings.templates_dir)]
+    problems = [*templates.check(_switched_on(settings)), *trial.problems(settings.templates_dir)]
     if problems:
         raise ConfigurationError(problems)
     return Files(plans, authority, templates, studio_of(settings.speech, languages=settings.node.languages))
+
+
+def _switched_on(settings: Settings) -> frozenset[str]:
+    return frozenset(name for name in channels.CHANNELS if getattr(settings, name, None))
 
 
 class Daemon:

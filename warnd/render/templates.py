@@ -1,5 +1,6 @@
 """From a message's facts to texts, by channel, language and purpose. The one face of rendering that other rooms see."""
 
+from collections.abc import Collection
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,9 @@ from warnd.render.note import note
 from warnd.render.pieces import Pieces
 from warnd.render.short import short
 from warnd.render.words import Purpose, words
+
+PREVIEWED = ("sms", "mqtt")
+"""Channels whose texts a preview shows, on or off."""
 
 
 class Templates:
@@ -36,9 +40,20 @@ class Templates:
         self._languages = tuple(dict.fromkeys(primary_language(lang) for lang in languages))
         self._signature = signature
 
-    def check(self) -> list[str]:
-        """Return what is wrong with the templates, one sentence each with file, line, cause and fix; run at start."""
-        return trial.problems(self._pieces, self._folder, languages=self._languages, timezone=self._timezone)
+    def check(self, channels: Collection[str]) -> list[str]:
+        """Return what is wrong with the templates, one sentence each with file, line, cause and fix; run at start.
+
+        Args:
+            channels: Those that are on. Texts for phones and loudspeakers are tried in any case: every preview shows them. The rest
+                may be missing, so that a folder of one's own outlives the coming of channels that one does not use.
+        """
+        return trial.problems(
+            self._pieces,
+            self._folder,
+            channels={*channels, *PREVIEWED},
+            languages=self._languages,
+            timezone=self._timezone,
+        )
 
     def languages(self, message: MessageFacts) -> tuple[str, ...]:
         """Return the node's languages that the message speaks, in the node's order."""

@@ -1,6 +1,6 @@
 """Tries every template at start, with a message that uses everything, so that a broken one is found before a warning comes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
@@ -17,11 +17,14 @@ _ISSUED = datetime(2026, 7, 3, 7, 30, tzinfo=UTC)
 _CANCELS: tuple[CancelKind | None, ...] = ("lift", "retract", None)
 
 
-def problems(pieces: Pieces, folder: Path, *, languages: tuple[str, ...], timezone: ZoneInfo) -> list[str]:
-    """Return what is wrong, one sentence each: file, line where known, cause, fix."""
+def problems(
+    pieces: Pieces, folder: Path, *, channels: Collection[str], languages: tuple[str, ...], timezone: ZoneInfo
+) -> list[str]:
+    """Return what is wrong with the texts of some channels, one sentence each: file, line where known, cause, fix."""
     return [
         problem
         for channel in PIECES
+        if channel.partition(".")[0] in channels
         for lang in languages
         for problem in _of_file(pieces, folder / file_of(channel, lang), channel=channel, lang=lang, timezone=timezone)
     ]
