@@ -39,6 +39,15 @@ class Deaf(SitePage):
         return [Route("/receipts/deaf", called, methods=["POST"])]
 
 
+class Lame(SitePage):
+    """A channel on which everything leaves, though a part of it does not work."""
+
+    name = "lame"
+
+    def degraded(self) -> str | None:
+        return LEAK
+
+
 @pytest.fixture
 async def built(tmp_path: Path) -> AsyncIterator[Centre]:
     async with centre(tmp_path) as made:
@@ -77,6 +86,20 @@ async def test_strangers_learn_only_which_part_has_a_problem(ailing: Centre) -> 
         assert (answered.status_code, answered.json()["problems"]) == (503, ["deaf"])
     async with ailing.visitor(host="127.0.0.1", **{"X-Forwarded-For": "203.0.113.9"}) as proxied:
         assert (await proxied.get("/readyz")).json()["problems"] == ["deaf"]
+
+
+async def test_what_fails_although_warnings_leave_is_told_and_leaves_it_ready(tmp_path: Path) -> None:
+    build = {"lame": lambda _settings, context: Lame(clock=context.clock, announce=context.announce)}
+    async with centre(tmp_path, build=build) as made:
+        async with made.visitor(host="127.0.0.1") as operator:
+            answered = await operator.get("/readyz")
+            assert (answered.status_code, answered.json()["ready"]) == (200, True)
+            assert answered.json()["degraded"] == [f"lame: {LEAK}"]
+        async with made.visitor() as stranger:
+            assert (await stranger.get("/readyz")).json()["degraded"] == ["lame"]
+        async with made.caller("read") as reader:
+            status = (await reader.get("/api/v1/status")).json()
+            assert (status["ready"], status["degraded"]) == (True, [f"lame: {LEAK}"])
 
 
 async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: Centre, tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ def test_what_keeps_warnings_from_leaving_stands_first(api: FakeApi) -> None:
     assert ran.out.splitlines()[0] == f"NOT WORKING: {problem}"
 
 
+def test_what_fails_although_warnings_leave_stands_first_too_but_is_no_standstill(api: FakeApi) -> None:
+    api.answers.pop(("GET", "/readyz"))
+    trouble = "sms: Texts leave by smpp alone; if that fails, none does."
+    api.answer("GET", "/readyz", {"ready": True, "problems": [], "degraded": [trouble]})
+    ran = run("status", "w1", WARND_URL=api.url)
+    assert ran.out.splitlines()[0] == f"DEGRADED: {trouble}"
+    assert "NOT WORKING" not in ran.out
+
+
 def test_status_without_an_id_lists_the_warnings(api: FakeApi) -> None:
     api.answer(
         "GET", "/api/v1/warnings", {"warnings": [WARNING, WARNING | {"id": "w2", "status": "Exercise"}], "cursor": None}

@@ -194,8 +194,11 @@ async def test_a_mailbox_that_goes_and_comes_back_is_read_again_and_keeps_no_mai
     collector = looking.channel._collector
     await until(lambda: collector.trouble is not None)
     trouble = looking.channel.problem()
+    told = looking.channel.degraded()
     dovecot.start()
     assert trouble is None
+    assert told is not None
+    assert "bounces are not read" in told
     await until(lambda: looking.brought)
 
 

@@ -274,6 +274,29 @@ async def test_only_when_neither_can_send_there_is_a_problem_and_it_names_both()
         assert both.chooser.problem() is None, "a single try may show that it is back"
 
 
+async def test_while_one_carries_all_texts_the_trouble_of_the_other_is_told() -> None:
+    async with pair() as both:
+        assert both.chooser.degraded() is None
+        both.second.trouble = "It cannot be reached. Check the network."
+        assert both.chooser.degraded() == (
+            "Texts leave by twilio alone; if that fails, none does. smpp: It cannot be reached. Check the network."
+        )
+        both.second.trouble = None
+        both.first.always = DOWN
+        for number in range(FAILURES):
+            await both.send_one(f"a-{number}")
+        told = both.chooser.degraded()
+        assert told is not None
+        assert told.endswith("twilio: It is tried now and then after: connection refused.")
+        await both.clock.advance(5)
+        assert both.chooser.degraded() == told, "the same words until a try shows that it is back"
+        both.first.always = TAKEN
+        await both.send_one("back")
+        assert both.chooser.degraded() is None
+        both.first.trouble = both.second.trouble = "It cannot be reached."
+        assert both.chooser.degraded() is None, "that is a problem"
+
+
 async def test_a_degraded_pair_is_told_in_the_log_when_it_happens_and_when_it_is_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -293,6 +293,15 @@ class Channel(Protocol):
 
 
 @runtime_checkable
+class Degradable(Protocol):
+    """An optional face of a channel on which everything can leave though a part of it is in trouble."""
+
+    def degraded(self) -> str | None:
+        """Return in one sentence what does not work, what that costs and what to do; None when all is well or `problem` tells."""
+        ...
+
+
+@runtime_checkable
 class Finder(Protocol):
     """An optional face of a channel whose provider can be asked what became of an attempt."""
 

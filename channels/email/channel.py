@@ -68,8 +68,16 @@ class Email:
         return ()
 
     def problem(self) -> str | None:
-        """Return why no mail can leave; a mailbox that cannot be read keeps none from leaving, and is told in the log and by `probe`."""
+        """Return why no mail can leave; a mailbox that cannot be read keeps none from leaving, and is told by `degraded`."""
         return self._pool.trouble
+
+    def degraded(self) -> str | None:
+        """Return why what comes back is not read."""
+        trouble = self._collector.trouble
+        return (
+            trouble
+            and f"Mail goes out, but bounces are not read: {trouble}. Nothing is lost; they wait in the mailbox."
+        )
 
     async def probe(self) -> Sequence[Finding]:
         """Log in at the mail server and at the mailbox, and leave again."""

@@ -27,6 +27,10 @@ class Breaker:
         self._trying = False
         self.cause: str | None = None
 
+    def failing(self) -> bool:
+        """Say whether the latest tries failed, or it asked for a rest that is not over."""
+        return self._rests > 0 or self.resting_s() > 0
+
     def resting_s(self) -> float:
         """Return for how long nothing is to be tried, in seconds; 0 = now."""
         return max(0.0, max(self._rests_until, self._asked_until) - self._monotonic())

@@ -43,6 +43,12 @@ class Way:
             return None
         return f"{self.name}: it rests for {self.breaker.resting_s():.0f} s after: {self.breaker.cause}."
 
+    def degraded(self) -> str | None:
+        """Return why it is not relied upon, in words that stay the same while the cause does; None if it is."""
+        if problem := self.gateway.problem():
+            return problem
+        return f"It is tried now and then after: {self.breaker.cause}." if self.breaker.failing() else None
+
     def note(self, outcome: Outcome) -> None:
         """Learn from a try, and tell when that changes whether there will be others."""
         before = self.breaker.cause
@@ -95,13 +101,22 @@ class Chooser:
         return [route for way in self._ways for route in way.gateway.routes()]
 
     def problem(self) -> str | None:
-        """Return why no text can leave by either; while one can, the other's trouble is in the log and in `warnd check --live`."""
+        """Return why no text can leave by either; while one can, `degraded` tells of the other."""
         if not self._crew.working:
             return "No SMS can leave: the gateways are not running yet. Wait a moment."
         troubles = [way.trouble() for way in self._ways]
         if None in troubles:
             return None
         return f"No SMS can leave by either gateway. {' '.join(str(trouble) for trouble in troubles)}"
+
+    def degraded(self) -> str | None:
+        """Return what is wrong with one gateway while the other carries the texts."""
+        if self.problem() is not None:
+            return None
+        for way, other in (self._ways, self._ways[::-1]):
+            if trouble := way.degraded():
+                return f"Texts leave by {other.name} alone; if that fails, none does. {way.name}: {trouble}"
+        return None
 
     @property
     def _ways(self) -> tuple[Way, Way]:

@@ -84,11 +84,12 @@ def _look(api: Api, warning: str | None) -> list[str]:
 
 
 def troubles(answer: Answer) -> list[str]:
-    """Return what keeps warnings from leaving, from `/readyz`; nothing when all is well."""
+    """Return what keeps warnings from leaving, then what fails although they leave, from `/readyz`; nothing when all is well."""
+    limping = [f"DEGRADED: {plain(each)}" for each in answer.document.get("degraded") or ()]
     if answer.good:
-        return []
+        return limping
     problems = answer.document.get("problems") or [answer.document.get("detail") or f"/readyz answers {answer.status}"]
-    return [f"NOT WORKING: {plain(each)}" for each in problems]
+    return [*(f"NOT WORKING: {plain(each)}" for each in problems), *limping]
 
 
 def _list(document: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from warnd.channel import Degradable
 from warnd.ledger import store
 from warnd.web.auth import is_insider
 from warnd.web.doors import Doors, doors_of
@@ -24,17 +25,21 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether warnings can leave: 200, or 503 with every problem by name.
+    """Say whether warnings can leave: 200, or 503 with every problem by name; and what does not work although they can.
 
     Who is neither on this machine nor holds a token learns only which parts have one.
     """
     doors = doors_of(request)
     found = await problems(doors)
-    shown = found
-    if found and not await _trusted(doors, request, found):
-        shown = [each.partition(":")[0] for each in found]
-    content = {"ready": not found, "at": doors.clock.now().isoformat(), "problems": shown}
+    shown, partly = found, degraded(doors)
+    if (found or partly) and not await _trusted(doors, request, found):
+        shown, partly = _parts(shown), _parts(partly)
+    content = {"ready": not found, "at": doors.clock.now().isoformat(), "problems": shown, "degraded": partly}
     return JSONResponse(content, 503 if found else 200, _FRESH)
+
+
+def _parts(told: list[str]) -> list[str]:
+    return [each.partition(":")[0] for each in told]
 
 
 async def _trusted(doors: Doors, request: Request, found: list[str]) -> bool:
@@ -52,6 +57,12 @@ async def problems(doors: Doors) -> list[str]:
         *doors.problems(),
         *(f"{name}: {problem}" for name, problem in channels if problem),
     ]
+
+
+def degraded(doors: Doors) -> list[str]:
+    """Return what does not work although warnings leave, each as "part: what is wrong and what to do"."""
+    found = [(each.name, each.degraded()) for each in doors.channels if isinstance(each, Degradable)]
+    return [f"{name}: {trouble}" for name, trouble in found if trouble]
 
 
 async def _ledger_problem(doors: Doors) -> str | None:

@@ -9,7 +9,7 @@ from warnd.ledger import views
 from warnd.model.documents import TerminalPage
 from warnd.web.auth import Reader
 from warnd.web.doors import Given
-from warnd.web.health import problems
+from warnd.web.health import degraded, problems
 from warnd.web.warnings import Cursor, Limit
 
 router = APIRouter(prefix="/api/v1")
@@ -17,12 +17,13 @@ router = APIRouter(prefix="/api/v1")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the daemon fares; `problems` name what keeps warnings from coming in or leaving."""
+    """How the daemon fares; `problems` name what keeps warnings from coming in or leaving, `degraded` what fails although they can."""
 
     node: str
     at: datetime
     ready: bool
     problems: list[str]
+    degraded: list[str]
 
 
 @router.get("/terminals", tags=["terminals"], summary="List the loudspeakers as they last spoke of themselves")
@@ -33,6 +34,6 @@ async def terminals(doors: Given, _by: Reader, *, limit: Limit = 100, cursor: Cu
 
 @router.get("/status", tags=["daemon"], summary="See how the daemon fares")
 async def status(doors: Given, _by: Reader) -> Status:
-    """The same problems that `/readyz` names."""
+    """The same that `/readyz` names."""
     found = await problems(doors)
-    return Status(doors.node.name, doors.clock.now(), not found, found)
+    return Status(doors.node.name, doors.clock.now(), not found, found, degraded(doors))
