@@ -4,18 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Literal, assert_never
 
 import aiohttp
 
+from channels.retry_after import retry_after_s
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.clock import Clock
 
 _READ_BYTES = 2_048  # Of an answer: enough to see what it says, too little to be a burden.
 _TOLD_CHARS = 120
-_LONGEST_WAIT_S = 3_600.0  # A Retry-After beyond this would outlast most warnings.
 
 Meaning = Literal["accepted", "gone", "permanent", "transient", "throttled", "ambiguous"]
 """What a status means for whoever posts; each channel has its table."""
@@ -70,7 +68,7 @@ class Poster:
             return Failed("not running")
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-                wait = self._wait_s(response.headers.get("Retry-After"))
+                wait = retry_after_s(response.headers.get("Retry-After"), now=self._clock.now())
                 return Answer(response.status, wait, await _said(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Failed(f"no connection: {_cause(error)}")
@@ -80,19 +78,6 @@ class Poster:
             return Unknown(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientError as error:
             return Unknown(f"the connection broke: {_cause(error)}")
-
-    def _wait_s(self, given: str | None) -> float | None:
-        """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110 §10.2.3)."""
-        if given is None:
-            return None
-        if given.isascii() and given.isdigit():
-            return min(float(given[:9]), _LONGEST_WAIT_S)
-        try:
-            at = parsedate_to_datetime(given)
-        except ValueError:
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return min(max(0.0, (at - self._clock.now()).total_seconds()), _LONGEST_WAIT_S)
 
 
 def outcome(

@@ -1,4 +1,4 @@
-"""The line to a gateway: TLS, slowness, methods that libraries repeat by themselves, and how long to wait."""
+"""The line to a gateway: TLS, slowness, methods that libraries repeat by themselves."""
 
 import asyncio
 import ssl
@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from channels.sms.gateway import Gateway
-from channels.sms.http_gateway.wire import Wire, tls
 from tests.fakes.certificate import write_certificate
-from tests.fakes.clock import HandClock
 from tests.fakes.gateways_over_http import Mischief, Old, open_box
 from tests.fakes.texting import gateway, running, sent, text_to
 from tests.waiting import until
@@ -105,26 +103,3 @@ async def test_what_is_under_way_when_it_is_stopped_is_unknown(tmp_path: Path) -
             await until(lambda: old.calls)
         old.release.set()
     assert [type(outcome) for outcome in sending.result()] == [Unknown]
-
-
-@pytest.mark.parametrize(
-    ("told", "wait_s"),
-    [
-        (None, None),
-        ("", None),
-        ("7", 7.0),
-        (" 120 ", 120.0),
-        ("99999999999", 3600.0),
-        ("-5", None),
-        ("soon", None),
-        ("Fri, 03 Jul 2026 07:30:30 GMT", 30.0),
-        ("Fri, 03 Jul 2026 07:00:00 GMT", 0.0),
-        ("Fri, 03 Jul 2099 07:00:00 GMT", 3600.0),
-    ],
-)
-async def test_retry_after_is_read_in_both_its_forms(told: str | None, wait_s: float | None) -> None:
-    wire = Wire(timeout_s=1, context=tls(None), now=HandClock().now)
-    try:
-        assert wire._wait_s(told) == wait_s
-    finally:
-        await wire.close()

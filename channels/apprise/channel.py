@@ -7,6 +7,7 @@ its own bounds let it; a message for which no thread comes free in time is not s
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 
 import requests
 import structlog
@@ -17,6 +18,7 @@ from channels.apprise.codes import verdict
 from channels.apprise.overhear import Heard, listening
 from channels.crowd import Crowd
 from channels.posting import outcome
+from channels.retry_after import retry_after_s
 from warnd.channel import NOT_STARTED, Accepted, Failed, Finding, Outcome, Outgoing, ReceiptSink, Text, Unknown
 from warnd.chats import BadChatAddress, known, open_chat
 from warnd.clock import Clock
@@ -115,14 +117,14 @@ class AppriseChannel:
                 said = bool(chat.notify(body=_body(text, outgoing.answer_url), title=text.subject, body_format="text"))
             except Exception as error:  # noqa: BLE001 - the edge to a hundred services' code; what it says may hold the address
                 return Unknown(f"{service} broke: {type(error).__name__}")
-        return _understood(service, heard, said=said)
+        return _understood(service, heard, said=said, now=self._clock.now())
 
 
 def _body(text: Text, answer_url: str | None) -> str:
     return text.text if answer_url is None else f"{text.text}\n{_ASKING.get(text.lang, _ASKING['en'])}{answer_url}"
 
 
-def _understood(service: str, heard: Heard, *, said: bool) -> Outcome:
+def _understood(service: str, heard: Heard, *, said: bool, now: datetime) -> Outcome:
     """Return what became of a message by what the service answered; only where nothing was overheard, by what the library says."""
     if heard.broke is not None:
         return _broken(service, heard.broke)
@@ -131,7 +133,7 @@ def _understood(service: str, heard: Heard, *, said: bool) -> Outcome:
         if found.meaning is None:
             log.warning("chat_answer_unknown", service=service, status=status, reason=found.reason)
         if found.meaning != "accepted":
-            wait_s = _wait_s(headers.get("Retry-After"))
+            wait_s = retry_after_s(headers.get("Retry-After"), now=now)
             return outcome(found.meaning or "transient", found.reason, retry_after_s=wait_s)
     return Accepted() if said else Failed(f"{service} did not take it")
 
@@ -144,7 +146,3 @@ def _broken(service: str, error: Exception) -> Outcome:
     if isinstance(cause, NewConnectionError):
         return Failed(f"no connection to {service}: {type(cause).__name__}")
     return Unknown(f"{service}: {type(error).__name__}")
-
-
-def _wait_s(given: str | None) -> float | None:
-    return min(float(given), 3_600.0) if given is not None and given.isascii() and given.isdigit() else None

@@ -2,18 +2,17 @@
 
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import aiohttp
 from yarl import URL
 
+from channels.retry_after import retry_after_s
 from channels.sms.http_gateway.compose import Request
 from channels.sms.http_gateway.verdict import Answer
 from channels.sms.reach import why
 
 ANSWER_MAX = 4 << 20
-_RETRY_AFTER_MAX_S = 3600.0
 _IDLE_S = 4.0  # Shorter than gateways keep idle connections: one that they close under a call leaves its fate unknown.
 
 
@@ -67,26 +66,14 @@ class Wire:
                     body += chunk
                     if len(body) > ANSWER_MAX:
                         raise DoubtError("its answer does not end")
-                return Answer(response.status, bytes(body), self._wait_s(response.headers.get("Retry-After")))
+                wait_s = retry_after_s(response.headers.get("Retry-After"), now=self._now())
+                return Answer(response.status, bytes(body), wait_s)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NotSentError(_cause(error)) from error
         except TimeoutError as error:
             raise DoubtError(f"no answer within {self._timeout_s:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise DoubtError(f"the connection broke ({_cause(error)})") from error
-
-    def _wait_s(self, told: str | None) -> float | None:
-        """Return a Retry-After (RFC 9110 §10.2.3) in seconds, or None."""
-        if not told:
-            return None
-        if told.strip().isascii() and told.strip().isdigit():
-            return min(float(told[:9]), _RETRY_AFTER_MAX_S)
-        try:
-            moment = parsedate_to_datetime(told)
-        except ValueError:
-            return None
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return min(max(0.0, (aware - self._now()).total_seconds()), _RETRY_AFTER_MAX_S)
 
 
 def _cause(error: BaseException) -> str:

@@ -20,10 +20,10 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from twilio.rest.api.v2010.account import AccountContext
 
+from channels.retry_after import retry_after_s
 from warnd.clock import Clock
 
 _ANSWER_MAX = 1_000_000  # Bytes; fifty messages of a list are about 60 KB.
-_RETRY_AFTER_MAX_S = 3600.0
 _KEEPALIVE_S = 10.0  # Shorter than any server's, so that a try seldom begins on a connection that is just being closed.
 _SILENT = logging.getLogger("warnd.twilio.library")
 
@@ -67,7 +67,7 @@ class Link:
     ) -> None:
         self.account_sid = account_sid
         self._auth_token = auth_token
-        self._base_url = base_url
+        self.base_url = base_url
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
         self._connections = connections
         self._clock = clock
@@ -97,7 +97,7 @@ class Link:
         http = _Http(session, authorization, self._clock, told_time=self._told_time)
         # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
         client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
-        client.api.base_url = self._base_url
+        client.api.base_url = self.base_url
         self._account = client.api.v2010.accounts(self.account_sid)
         return session
 
@@ -182,19 +182,9 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
             if method == "GET" and "Date" in response.headers:
                 self._told_time(response.headers["Date"])
             if not response.ok or response.status >= 300:  # noqa: PLR2004 - beyond 2xx
-                raise RefusedError(response.status, _code(text), retry_after_s=self._retry_after_s(response))
+                wait_s = retry_after_s(response.headers.get("Retry-After"), now=self._clock.now())
+                raise RefusedError(response.status, _code(text), retry_after_s=wait_s)
             return Response(response.status, text, response.headers)
-
-    def _retry_after_s(self, response: aiohttp.ClientResponse) -> float | None:
-        """Read seconds or a date (RFC 9110 §10.2.3)."""
-        told = response.headers.get("Retry-After", "").strip()
-        if told.isascii() and told.isdigit():
-            return min(float(told[:9]), _RETRY_AFTER_MAX_S)
-        try:
-            at = parsedate_to_datetime(told)
-        except ValueError:
-            return None
-        return min(max((utc(at) - self._clock.now()).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
 
 
 @lru_cache(maxsize=1024)
