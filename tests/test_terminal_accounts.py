@@ -2,25 +2,32 @@
 
 import asyncio
 import json
+import re
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from tests.fakes.broker import ADMIN, ADMIN_PASSWORD, Broker, needs_mosquitto, running_broker
 from tests.fakes.command import Ran, run
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY
 from tests.fleet.caller import calling
 from tests.simulation.county import VILLAGES, found, recipients_csv
+from warnd.cli import terminal
 from warnd.cli.broker_passwords import change
+from warnd.cli.terminal_kit import INSTALLED
 from warnd.clock import SystemClock
 from warnd.ledger import keys
 from warnd.ledger.store import open_engine
 from warnd.ledger.values import to_ms
 from warnd.model.loudspeaker import load_private_key, load_trust, private_key_pem, public_bytes
+from warnd.resources import shipped
 
 pytestmark = needs_mosquitto
 
@@ -91,6 +98,18 @@ async def lets_in(centre: Centre, user: str, password: str, *, port: int) -> boo
         return False
 
 
+def as_the_unit_starts_it(kit: Path) -> dict[str, object]:
+    """Return the options that the shipped unit gives with this kit's environment: systemd's words are a shell's where nothing is quoted."""
+    unit = (shipped("systemd") / "warnd-terminal.service").read_text("utf-8").replace("\\\n", "")
+    (start,) = re.findall(r"^ExecStart=\S+ terminal run (.*)$", unit, re.MULTILINE)
+    (first,) = re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)
+    given = "; ".join(f"{name}='{value}'" for name, _, value in (word.partition("=") for word in shlex.split(first)))
+    script = f'{given}; . "{kit}/terminal.env"; printf "%s\\n" {start}'
+    words = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=10).stdout
+    options = get_command(terminal.app).commands["run"].make_context("run", words.splitlines()).params  # type: ignore[attr-defined] # a group
+    return {name: value for name, value in options.items() if value and name not in {"mixer", "heartbeat"}}
+
+
 async def test_a_provisioned_terminal_gets_in_with_what_lies_in_its_folder(centre: Centre) -> None:
     ran = await asyncio.to_thread(centre.provision, "--register")
     assert ran.code == 0, ran.err
@@ -112,7 +131,18 @@ async def test_a_provisioned_terminal_gets_in_with_what_lies_in_its_folder(centr
     live, drill = ((kit / name).read_text().strip() for name in ("password", "drill-password"))
     drill_user = f"{NEW}-drill" if centre.dynamic else NEW
     drill_port = centre.broker.port if centre.dynamic else centre.broker.drill_port
-    assert f"DRILL_BROKER=mqtt://{drill_user}@127.0.0.1:{drill_port}" in (kit / "terminal.env").read_text()
+    assert as_the_unit_starts_it(kit) == {
+        "terminal": NEW,
+        "region": VILLAGES[1],
+        "broker": f"mqtt://127.0.0.1:{centre.broker.port}",
+        "key": INSTALLED / "key.pem",
+        "trust": INSTALLED / "trust.json",
+        "state": Path("/var/lib/warnd-terminal"),
+        "ca_file": INSTALLED / "ca.crt",
+        "password_file": INSTALLED / "password",
+        "drill_broker": f"mqtt://{drill_user}@127.0.0.1:{drill_port}",
+        "drill_password_file": INSTALLED / "drill-password",
+    }
     assert await lets_in(centre, NEW, live, port=centre.broker.port)
     assert await lets_in(centre, drill_user, drill, port=drill_port)
     assert not await lets_in(centre, drill_user, live, port=drill_port)

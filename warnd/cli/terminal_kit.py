@@ -23,6 +23,9 @@ from warnd.model.loudspeaker import (
 )
 from warnd.settings.sections.mqtt import Mqtt
 
+INSTALLED: Final = Path("/etc/warnd-terminal")
+"""Where the unit that ships with warnd looks for what lies in a kit."""
+
 _SECRET_BYTES: Final = 24
 
 
@@ -94,5 +97,6 @@ def _environment(terminal: str, region: str, mqtt: Mqtt, users: BrokerUsers) -> 
     lines = [f"ID={terminal}", f"REGION={region}", f"BROKER={scheme}://{mqtt.host}:{mqtt.port}"]
     if users.drills:
         port = mqtt.drill.port if mqtt.drill else mqtt.port
-        lines.append(f"DRILL_BROKER={scheme}://{users.login_of(terminal, drill=True)}@{mqtt.host}:{port}")
+        broker = f"{scheme}://{users.login_of(terminal, drill=True)}@{mqtt.host}:{port}"
+        lines.append(f'OPTIONS="--drill-broker {broker} --drill-password-file {INSTALLED}/drill-password"')
     return "\n".join(lines) + "\n"
