@@ -1,6 +1,7 @@
 """What holds for every test."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
@@ -9,6 +10,20 @@ from hypothesis import settings
 # Tests share the machine's cores with each other and with real servers: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+
+# Programs at the far end of a channel. Where CI is set, a test that misses one fails: skipped, it would look as if the channel worked.
+COUNTERPARTS = ("mosquitto", "postfix", "smtp-sink", "dovecot", "prism", "espeak-ng", "mpg123", "chromium")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip for want of a counterpart into a failure in CI."""
+    report = yield
+    why = str(call.excinfo.value) if report.skipped and call.excinfo is not None else ""
+    if os.environ.get("CI") and any(f"{name} is not installed" in why for name in COUNTERPARTS):
+        report.outcome = "failed"
+        report.longrepr = f"{why}; where CI is set, nothing at the far end of a channel may be missing"
+    return report
 
 
 @pytest.fixture(autouse=True)
