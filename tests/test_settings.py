@@ -240,9 +240,6 @@ MISTAKES = {
     TWILIO.format(
         sid="AC" + "0" * 32, sender="【清河】"
     ): 'warnd.toml:5: sms.twilio.from: "【清河】" can be no sender at Twilio.',
-    TWILIO.format(
-        sid="AC" + "0" * 32, sender="+15005550006"
-    ): "warnd.toml: sms.twilio needs http.public_url: Twilio brings",
     '[sms]\nsignature = "【county】"\nspool.dir = "s"': 'warnd.toml:2: sms.signature: "【county】" has brackets.',
     '[sms]\nspool.dir = "s"\nrate_per_s = true': "warnd.toml:3: sms.rate_per_s: Found true; it should be a number.",
     '[sms]\nspool.dir = "s"\nrate_per_s = 0': "warnd.toml:3: sms.rate_per_s: Found 0; it should be greater than 0.",

@@ -110,3 +110,28 @@ async def test_a_gateway_that_has_stopped_says_so() -> None:
         gateway = stage.gateway
         assert gateway.problem() is None
     assert gateway.problem() is not None
+
+
+@pytest.mark.parametrize("status", [404, 405, 429, 501])
+async def test_whoever_takes_texts_but_shows_no_account_gets_texts(status: int) -> None:
+    """A relay may carry nothing but messages; whether it takes them only a text can tell."""
+    async with on_stage(start=False) as stage, asyncio.TaskGroup() as group:
+        stage.twilio.account_status = status
+        account, _ = await stage.gateway.probe()
+        assert account.wrong is not None
+        running = group.create_task(stage.gateway.run(stage.ledger))
+        await until(lambda: stage.gateway.problem() is None)
+        assert isinstance(await stage.send_one(), Accepted)
+        running.cancel()
+
+
+async def test_an_account_that_texts_and_looks_do_not_find_stops_all_texts() -> None:
+    async with on_stage() as stage:
+        stage.twilio.account_status = 404
+        stage.twilio.faults.append(20404)
+        assert isinstance(await stage.send_one(), Failed)
+        looks = sum(stage.twilio.asked.values())
+        await until(lambda: sum(stage.twilio.asked.values()) > looks)
+        await stage.clock.advance(2)
+        await until(lambda: sum(stage.twilio.asked.values()) > looks + 1)
+        assert "it refuses the account (20404" in str(stage.gateway.problem())

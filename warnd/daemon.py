@@ -50,6 +50,7 @@ from warnd.model.region import stored_code
 from warnd.render import Templates, facts
 from warnd.render.speech import Studio, notes, studio_of
 from warnd.settings import Settings, load_authority, load_plans
+from warnd.settings.kinds import Endpoint
 from warnd.web import trial
 from warnd.web.answering import Links
 from warnd.web.app import create_app
@@ -428,6 +429,8 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
 async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
     host, port = listening.getsockname()[:2]
     own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
+    settings = settings.model_copy(update={"http": bound})
     chance = random.SystemRandom()
     ledger = open_ledger(settings.store.url)
     try:
@@ -441,7 +444,7 @@ async def _serve(settings: Settings, files: Files, *, listening: socket.socket, 
             tag=tag,
             answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
             files=files,
-            public_url=settings.http.public_url or own_url,
+            public_url=settings.http.public_url or settings.http.own_url,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

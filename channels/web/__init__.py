@@ -11,9 +11,9 @@ def build(settings: Settings, context: Context) -> SitePage | None:
     """Return the channel, or None if the public site is off."""
     if not settings.web.site:
         return None
-    listen = settings.http.listen
-    host = "127.0.0.1" if listen.host in {"0.0.0.0", "::"} else listen.host  # noqa: S104 - compared, not bound
-    own_url = f"http://{f'[{host}]' if ':' in host else host}:{listen.port}"
     return SitePage(
-        clock=context.clock, announce=context.announce, own_url=own_url, public_url=settings.http.public_url
+        clock=context.clock,
+        announce=context.announce,
+        own_url=settings.http.own_url,
+        public_url=settings.http.public_url,
     )

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from itertools import count
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -73,6 +74,7 @@ class FakeTwilio:
         faults: What becomes of the next posts, one each; the rest is taken. A number is a code, refused with 400.
         always: What becomes of every request; None = as `faults` says.
         status: Of the account.
+        account_status: Of HTTP, for looks at the account.
         asked: How many requests came, by "METHOD what".
         forms: Every form posted to Messages, taken or not.
         app: Where callbacks go, in place of the public address; None = over a socket to `proxied_to`.
@@ -84,6 +86,7 @@ class FakeTwilio:
     faults: deque[Fault | int] = field(default_factory=deque)
     always: Literal["refuse", "hang"] | None = None
     status: str = "active"
+    account_status: int = 200
     asked: dict[str, int] = field(default_factory=dict)
     forms: list[dict[str, str]] = field(default_factory=list)
     app: ASGIApp | None = None
@@ -186,10 +189,13 @@ class FakeTwilio:
             one = self.kept.get(request.path.rpartition("/")[2].removesuffix(".json"))
             return _refusal(404, 20404, "not found") if one is None else web.json_response(one.document())
         if what == f"{ACCOUNT_SID}.json":
-            return web.json_response(
-                {"sid": ACCOUNT_SID, "status": self.status, "friendly_name": "Qinghe", "type": "Full"}
-            )
+            return self._account()
         return _refusal(404, 20404, "not found")
+
+    def _account(self) -> web.Response:
+        if self.account_status != HTTPStatus.OK:
+            return _refusal(self.account_status, 20_000 + self.account_status, "not shown")
+        return web.json_response({"sid": ACCOUNT_SID, "status": self.status, "friendly_name": "Qinghe", "type": "Full"})
 
     def release(self) -> None:
         """Let go of every request that is kept waiting."""

@@ -161,11 +161,12 @@ def _channels(settings: Settings) -> str:
 
 def _links(settings: Settings) -> str:
     """Say where answer links lead: whoever gets one must be able to open it."""
-    if settings.email is None and settings.apprise is None:
+    twilio = settings.sms is not None and "twilio" in {settings.sms.provider, settings.sms.fallback}
+    if settings.email is None and settings.apprise is None and not twilio:
         return "no answer links: [email] and [apprise] are off"
     if settings.http.public_url is None:
-        listen = settings.http.listen
-        return f"NOTE: answer links lead to {listen.host}:{listen.port}, which recipients elsewhere cannot open. Set http.public_url."
+        listen, what = settings.http.listen, "Twilio's callbacks and answer links" if twilio else "answer links"
+        return f"NOTE: {what} lead to {listen.host}:{listen.port}, which others elsewhere cannot open. Set http.public_url."
     return f"answer links lead to {str(settings.http.public_url).rstrip('/')}/a/"
 
 

@@ -6,10 +6,10 @@ Where a section is None, its channel is off. Paths are joined and secrets read b
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from warnd.model.level import Level
@@ -96,6 +96,12 @@ class Http(Table):
         default=None, description='the address that people see, like "https://warn.example.org"'
     )
 
+    @property
+    def own_url(self) -> str:
+        """The address by which programs on this machine reach the server."""
+        host = "127.0.0.1" if self.listen.host in {"0.0.0.0", "::"} else self.listen.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.listen.port}"
+
 
 class Intake(Table):
     """How warnings come in and how their level is read.
@@ -158,16 +164,6 @@ class Settings(BaseSettings):
         default=shipped("config") / "authority.toml", description="a file that says who may change whose"
     )
     templates_dir: ExistingFolder = Field(default=shipped("templates"), description="a folder of templates")
-
-    @model_validator(mode="after")
-    def _reached_by_twilio(self) -> Self:
-        """Twilio brings answers and reports by calling back, so without an address for it nobody could ever confirm."""
-        if self.sms and "twilio" in {self.sms.provider, self.sms.fallback} and self.http.public_url is None:
-            raise UnfitError(
-                "sms.twilio needs http.public_url: Twilio brings answers and delivery reports to that address.",
-                'Write public_url = "https://…" under [http], as it is seen from the Internet.',
-            )
-        return self
 
     def __init__(self, *, document: Document, env: Mapping[str, str], folder: Path) -> None:
         """Read the settings from a file and, over it, an environment.

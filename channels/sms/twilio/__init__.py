@@ -11,7 +11,6 @@ def build(settings: Settings, context: Context) -> Twilio:
     """Return the gateway of `[sms.twilio]`."""
     assert settings.sms is not None
     assert settings.sms.twilio is not None, "the settings demand the table of each chosen provider"
-    assert settings.http.public_url is not None, "the settings demand it for Twilio"
     section = settings.sms.twilio
     return Twilio(
         TwilioOptions(
@@ -19,7 +18,7 @@ def build(settings: Settings, context: Context) -> Twilio:
             auth_token=section.auth_token.get_secret_value(),
             sender=section.sender,
             base_url=section.base_url,
-            public_url=settings.http.public_url,
+            public_url=settings.http.public_url or settings.http.own_url,
             timeout_s=section.timeout_s,
             connections=section.connections,
         ),

@@ -29,7 +29,7 @@ _AGAIN_S = 5.0
 _KEPT = 10_000  # Replies that were taken, and receipts that wait for the ledger.
 _STALE = timedelta(minutes=15)  # Twilio posts an answer at once, and once; what comes later was kept by somebody.
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # What may stand in an address; which letters Twilio gives is its own affair.
 _LATER = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": f"{_AGAIN_S:.0f}"})
 _DONE = Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -47,7 +47,7 @@ class Posted:
 
 
 Fetch = Callable[[str], Awaitable[Posted | None]]
-"""Returns the message with this SID as Twilio keeps it; None when it cannot be asked. Raises `LookupError` when there is none."""
+"""Returns the message with this SID as Twilio keeps it; None when it cannot be asked, or has no such message."""
 
 
 class Callbacks:
@@ -158,14 +158,13 @@ class Callbacks:
     async def _checked(self, sid: str, form: Form) -> Posted:
         """Ask Twilio for the answer: a signed form can be posted again years later, the message itself tells its time.
 
-        An answer is worth more than the doubt: when Twilio cannot be asked, the form counts as it came.
+        An answer is worth more than the doubt: when Twilio cannot be asked, or does not find the message (yet, or any more), the form
+        counts as it came, for its signature fits.
         """
-        try:
-            kept = await self._fetch(sid)
-        except LookupError:
-            raise HTTPException(403, "Twilio has no such message.") from None
+        kept = await self._fetch(sid)
         if kept is not None:
             return kept
+        log.warning("twilio_answer_not_looked_up", sid=sid)
         text = form.get("Body") or form.get("OptOutType") or ""
         return Posted(form.get("From", ""), text, at=self._clock.now())
 

@@ -34,7 +34,6 @@ from warnd.model.evidence import Evidence
 _VALID_S = (1, 36_000)  # The range of ValidityPeriod in the published description of the API.
 _TEXT_MAX = 1600  # Characters; the same for Body.
 _REPLY_S = 5.0  # Twilio waits fifteen seconds for our answer to its post.
-_HTTP_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +211,6 @@ class Twilio:
         try:
             async with self._link.open():
                 message = await within(_REPLY_S, self._link.account.messages(sid).fetch_async())
-        except RefusedError as error:
-            if error.status == _HTTP_NOT_FOUND:
-                raise LookupError(sid) from error
-            return None
         except LinkError:
             return None
         if message.date_created is None:
