@@ -7,6 +7,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from tests.fakes.asked import KEY, SECOND, VILLAGE, Asked, asked
 from tests.fakes.web_centre import after
@@ -158,3 +159,12 @@ async def test_a_drill_says_that_it_is_one(tmp_path: Path) -> None:
 
 async def test_only_looking_and_answering_are_served(one: Asked) -> None:
     assert (await _get(one, method="DELETE")).status_code == 405
+
+
+async def test_no_log_shows_a_link_that_its_reader_could_answer_by(one: Asked) -> None:
+    await one.built.ledger.write(lambda conn: conn.exec_driver_sql("ALTER TABLE attempt RENAME TO gone").close())
+    with capture_logs() as logged:
+        answered = await _get(one)
+    assert answered.status_code == 503
+    assert [(each["event"], each["path"]) for each in logged] == [("store_refuses", "/a/{token}")]
+    assert one.path.removeprefix("/a/") not in repr(logged)

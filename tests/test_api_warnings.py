@@ -353,6 +353,8 @@ async def test_a_failure_inside_is_a_problem_document_without_its_innards(built:
     assert (answered.status_code, answered.headers["content-type"]) == (500, PROBLEM)
     assert "JSON" not in answered.text
     assert "spoilt" not in answered.text
+    assert answered.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'self'" in answered.headers["Content-Security-Policy"]
     assert [each["event"] for each in logged] == ["request_failed"]
 
 

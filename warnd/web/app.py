@@ -89,8 +89,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(SecurityHeaders, https=public_url.startswith("https:")), Middleware(BodyLimit)],
+        middleware=[Middleware(BodyLimit)],
     )
+    _guard(app, https=public_url.startswith("https:"))
     open_pages = min(SITE_STREAMS_MAX, connections.most() // 2)
     app.state.doors = Doors(
         ledger=ledger,
@@ -132,6 +133,12 @@ def create_app(
         ]
     )
     return app
+
+
+def _guard(app: FastAPI, *, https: bool) -> None:
+    """Put the headers round everything: the answer to a crash is made outside of all middleware that is given by the usual way."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: SecurityHeaders(build(), https=https)  # type: ignore[method-assign] # the one door
 
 
 def _public(pages: Pages, *, site: Site, places: Places, sheets: Sheets) -> list[Route]:

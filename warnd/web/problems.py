@@ -150,7 +150,7 @@ class Errors:
     async def _on_store(self, request: Request, error: Exception) -> Response:
         """Say that the store cannot be used just now: a full disk, a broken one."""
         cause = str(getattr(error, "orig", None) or type(error).__name__)
-        log.error("store_refuses", path=request.url.path, method=request.method, error=cause)
+        log.error("store_refuses", path=_told(request), method=request.method, error=cause)
         if not request.url.path.startswith(API):
             answer: Response = await self._page(request, 503)
             return answer
@@ -159,10 +159,16 @@ class Errors:
         )
 
     async def _on_crash(self, request: Request, error: Exception) -> Response:
-        log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+        log.error("request_failed", path=_told(request), method=request.method, exc_info=error)
         return problem_response(
             Problem(500, "warnd failed to answer this. Nothing is known about what it did: look before you try again.")
         )
+
+
+def _told(request: Request) -> str:
+    """Return the path for the log, without the secret that some end with: who reads it must not answer for others, or forge reports."""
+    secret = str(request.scope.get("path_params", {}).get("token", ""))
+    return request.url.path.replace(secret, "{token}") if secret else request.url.path
 
 
 _ANYWHERE = {
