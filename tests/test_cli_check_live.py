@@ -90,6 +90,17 @@ def test_as_json_it_is_one_document(home: Path) -> None:
     assert all(each["told"] for each in (*found["checks"], *found["live"]))
 
 
+def test_a_parts_file_that_could_not_be_written_is_told_before_a_start(home: Path) -> None:
+    (home / "secret").write_text("secret\n")
+    _add(home, '[sms.smpp]\nhost = "127.0.0.1"\nsystem_id = "x"\npassword_file = "secret"\nsource = "1069"')
+    _add(home, 'parts_file = "nowhere/parts"')
+    code, _, err = _checked(home)
+    assert code == 1
+    assert f"sms.smpp.parts_file: there is no folder {home / 'nowhere'}. Make it" in err
+    (home / "nowhere").mkdir()
+    assert _checked(home)[0] == 0
+
+
 def test_answer_links_that_nobody_can_open_are_noted(home: Path) -> None:
     _add(home, '[email]\nhost = "127.0.0.1"\nport = 1\nstart_tls = false\nsender = "warn@qinghe.example"')
     code, out, _ = _checked(home)

@@ -117,13 +117,17 @@ def test_the_book_forgets_the_oldest_and_outlives_a_restart(tmp_path: Path) -> N
     assert len(file.read_text().splitlines()) <= 6
 
 
-def test_a_file_that_lost_its_end_or_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
+def test_a_file_that_lost_its_end_or_cannot_be_written_costs_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "parts"
     file.write_text('["id1", "a-1-1", 1, 2]\n["id2"]\n7\n["id3", "a-3-', "utf-8")
     assert Book(file).find("id1") == Entry("a-1-1", 1, 2)
     book = Book(tmp_path / "nowhere" / "parts")
     book.note("id1", Entry("a-1-1", 1, 2))
+    book.note("id2", Entry("a-1-1", 2, 2))
     assert book.find("id1") == Entry("a-1-1", 1, 2)
+    assert capsys.readouterr().out.count("smpp_parts_file_not_written") == 1, "once, not for every part"
 
 
 def test_one_part_texts_are_not_written_down(tmp_path: Path) -> None:

@@ -129,13 +129,19 @@ def _store(settings: Settings) -> str:
 
 
 def _folders(settings: Settings) -> str:
+    sms = settings.sms
+    parts = sms.smpp.parts_file if sms and sms.smpp else None
     named = {
         "intake.watch_dir": settings.intake.watch_dir,
-        "sms.spool.dir": settings.sms.spool.dir if settings.sms and settings.sms.spool else None,
+        "sms.spool.dir": sms.spool.dir if sms and sms.spool else None,
+        "email.bounce_maildir": settings.email.bounce_maildir if settings.email else None,
     }
     given = {key: path for key, path in named.items() if path is not None}
     for key, path in given.items():
         _may_be_made(path, key)
+    if parts is not None:
+        _may_be_written(parts, "sms.smpp.parts_file")
+        given["sms.smpp.parts_file"] = parts.parent
     return f"{len(given)} folders can be used" if given else "none needed"
 
 
@@ -146,6 +152,14 @@ def _may_be_made(folder: Path, key: str) -> None:
         raise _Unfit(f"{key}: {there} is no folder. Take it away, or name another.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise _Unfit(f"{key}: this user may not write to {there}. Correct its rights, or name another.")
+
+
+def _may_be_written(file: Path, key: str) -> None:
+    """Say that a file can be written beside the others in its folder, which nobody makes."""
+    if not file.parent.is_dir():
+        raise _Unfit(f"{key}: there is no folder {file.parent}. Make it, or name a file elsewhere.")
+    if not all(os.access(path, os.W_OK) for path in (file.parent, file) if path.exists()):
+        raise _Unfit(f"{key}: this user may not write {file}. Correct the rights, or name a file elsewhere.")
 
 
 class _Unfit(Exception):  # noqa: N818 - said to a person, not caught elsewhere

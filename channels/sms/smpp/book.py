@@ -38,6 +38,7 @@ class Book:
         self._kept_max = kept_max
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lines = 0
+        self._complaint = ""
         if file is not None:
             self._read(file)
 
@@ -78,8 +79,9 @@ class Book:
             with file.open("a", encoding="utf-8") as open_file:
                 open_file.write(_line(message_id, entry))
         except OSError as error:
-            _log.error("smpp_parts_file_not_written", cause=str(error))
+            self._complain(error)
             return
+        self._complaint = ""
         self._lines += 1
         if self._lines > 2 * self._kept_max:
             self._rewrite(file)
@@ -92,9 +94,15 @@ class Book:
             begun.write_text("".join(_line(*each) for each in kept), "utf-8")
             begun.replace(file)
         except OSError as error:
-            _log.error("smpp_parts_file_not_written", cause=str(error))
+            self._complain(error)
             return
         self._lines = len(kept)
+
+    def _complain(self, error: OSError) -> None:
+        """Tell why the file is not written: once, not for every part of every text."""
+        if self._complaint != str(error):
+            _log.error("smpp_parts_file_not_written", cause=str(error))
+        self._complaint = str(error)
 
 
 def _line(message_id: str, entry: Entry) -> str:
