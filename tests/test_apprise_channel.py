@@ -1,11 +1,13 @@
 """Chat services: what they truly answer counts, not what the library makes of it; one that hangs costs its own thread only."""
 
 import asyncio
+import gzip
 import json
+import resource
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,18 @@ async def test_title_and_text_arrive_and_the_link_stands_last(send: Send, chat: 
 async def test_a_reader_of_another_language_is_asked_in_english(send: Send, chat: Receiver) -> None:
     await send(_to(f"json://127.0.0.1:{chat.port}/", Text("fr", "Eau."), answer_url="https://x/a/1"))
     assert json.loads(chat.taken[0].body)["message"] == "Eau.\nConfirm that you have read this: https://x/a/1"
+
+
+async def test_no_words_of_a_warning_call_a_whole_group_or_become_markup(send: Send, chat: Receiver) -> None:
+    said = 'Ask a@b.cn. @all @Everyone x@here @所有人 <!channel> <at user_id="all">x</at> <users/all> if h < 5 m'
+    text = Text("en", said, subject="@all")
+    assert await send(_to(f"json://127.0.0.1:{chat.port}/", text)) == Accepted()
+    (heard,) = (json.loads(one.body) for one in chat.taken)
+    assert heard["title"] == "@\u2060all"
+    assert heard["message"] == (
+        "Ask a@b.cn. @\u2060all @\u2060Everyone x@\u2060here @\u2060所有人 ＜!channel> "
+        '＜at user_id="all">x＜/at> ＜users/all> if h < 5 m'
+    )
 
 
 def _expected(meaning: Meaning | None, reason: str) -> Outcome:
@@ -235,6 +249,31 @@ async def test_a_service_that_never_ends_its_answer_costs_its_own_thread_only(tm
             stopped.set()
             await until(lambda: channel.problem() is None)
             assert await send(_to(f"json://127.0.0.1:{chat.port}/")) == Accepted()
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+async def test_an_answer_without_an_end_is_not_read_to_it(send: Send, *, pressed: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + (b"Content-Encoding: gzip\r\n" if pressed else b"") + b"\r\n"
+    piece = gzip.compress(bytes(100 << 20)) if pressed else bytes(1 << 20)
+    written = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        with suppress(ConnectionError):
+            while not pressed or written == 0:
+                writer.write(piece)
+                await writer.drain()
+                written += 1
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert await send(_to(f"json://127.0.0.1:{port}/")) == Unknown("json: RequestException")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60 * 1024  # KiB.
+    assert written < 20
 
 
 async def test_others_who_use_the_same_http_library_are_not_overheard(chat: Receiver) -> None:

@@ -5,6 +5,7 @@ its own bounds let it; a message for which no thread comes free in time is not s
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -26,6 +27,10 @@ from warnd.model.evidence import Evidence
 from warnd.settings.sections.apprise import Apprise
 
 _ASKING = {"zh": "确认收到：", "en": "Confirm that you have read this: "}
+# "@all" calls a whole group by its name and "<at …>" or "<!channel>" do so in services' own markup: a warning's words never command.
+_CALLS = re.compile(r"@(?=everyone|here|channel|all)|(?<![A-Za-z0-9])@(?=\w)", re.IGNORECASE)
+_MARKUP = re.compile(r"<(?=[A-Za-z/!@#])")
+_WORD_JOINER = "\u2060"
 _WAITS = 2  # For connecting and for the answer.
 
 log = structlog.get_logger(__name__)
@@ -114,14 +119,21 @@ class AppriseChannel:
         (text,) = outgoing.texts
         with listening(chat, timeout_s=float(self._settings.timeout_s)) as heard:
             try:
-                said = bool(chat.notify(body=_body(text, outgoing.answer_url), title=text.subject, body_format="text"))
+                body, title = _body(text, outgoing.answer_url), _harmless(text.subject)
+                said = bool(chat.notify(body=body, title=title, body_format="text"))
             except Exception as error:  # noqa: BLE001 - the edge to a hundred services' code; what it says may hold the address
                 return Unknown(f"{service} broke: {type(error).__name__}")
         return _understood(service, heard, said=said, now=self._clock.now())
 
 
 def _body(text: Text, answer_url: str | None) -> str:
-    return text.text if answer_url is None else f"{text.text}\n{_ASKING.get(text.lang, _ASKING['en'])}{answer_url}"
+    words = _harmless(text.text)
+    return words if answer_url is None else f"{words}\n{_ASKING.get(text.lang, _ASKING['en'])}{answer_url}"
+
+
+def _harmless(words: str) -> str:
+    """Return words that look the same to a reader and mean nothing to a service."""
+    return _MARKUP.sub("＜", _CALLS.sub(f"@{_WORD_JOINER}", words))
 
 
 def _understood(service: str, heard: Heard, *, said: bool, now: datetime) -> Outcome:

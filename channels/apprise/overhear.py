@@ -13,6 +13,8 @@ from typing import Any
 
 import requests
 
+_ANSWER_MAX = 1 << 20  # Bytes; services answer with less than a kilobyte.
+_PIECE = 16 * 1024
 _METHODS = frozenset({"delete", "get", "head", "patch", "post", "put", "request"})
 
 
@@ -70,14 +72,30 @@ def _ask(method: Any, *args: Any, **kwargs: Any) -> requests.Response:
     if heard is None:
         made: requests.Response = method(*args, **kwargs)
         return made
-    bounds = {"timeout": (heard.timeout_s, heard.timeout_s), "allow_redirects": False}
+    bounds = {"timeout": (heard.timeout_s, heard.timeout_s), "allow_redirects": False, "stream": True}
     try:
         response: requests.Response = method(*args, **(kwargs | bounds))
+        _read(response)
     except requests.RequestException as error:
         heard.broke = error
         raise
     heard.answers.append((response.status_code, _json(response), response.headers))
     return response
+
+
+def _read(response: requests.Response) -> None:
+    """Read an answer's body, unpressed; the library itself would read one that never ends until no memory is left.
+
+    Raises:
+        requests.RequestException: It broke off, or is too large.
+    """
+    body = bytearray()
+    with response:
+        for piece in response.iter_content(_PIECE):
+            body += piece
+            if len(body) > _ANSWER_MAX:
+                raise requests.RequestException("the answer does not end")
+    response._content = bytes(body)  # noqa: SLF001 - where the library keeps it; it has no public word for this
 
 
 def _json(response: requests.Response) -> Any:
