@@ -124,4 +124,6 @@ async def _said(response: aiohttp.ClientResponse) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:_TOLD_CHARS]
+    """Return what went wrong without the address, in which secrets may stand."""
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return (said or type(error).__name__)[:_TOLD_CHARS]

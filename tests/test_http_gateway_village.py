@@ -52,6 +52,18 @@ async def test_reports_by_part_and_replies_are_fetched_once_each(tmp_path: Path)
     assert [(one.address, one.text) for one in replies] == [("+8613800000001", "１。")]
 
 
+async def test_what_no_gateway_means_costs_nothing_but_itself(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (modem, _, door):
+        modem.reports += [
+            {"id": "x-7-1", "state": "delivered", "part": "0001" + "9" * 30, "parts": "0002" + "9" * 30},
+            {"id": "x-8-1", "state": "delivered", "part": "1" * 5000, "parts": 2, "at": 1e300},
+            {"id": "y" * 100_000, "state": "delivered"},
+        ]
+        await until(lambda: len(door.committed) == 3)
+    assert [(one.part, one.parts) for one in door.committed if isinstance(one, Report)] == [(None, None)] * 3
+    assert max(len(one.attempt or "") for one in door.committed if isinstance(one, Report)) < 5000
+
+
 async def test_what_was_fetched_is_kept_until_the_ledger_commits_it(tmp_path: Path) -> None:
     door = Door(shut=True)
     async with at_work(tmp_path, door) as (modem, _, _):

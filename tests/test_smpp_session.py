@@ -2,14 +2,18 @@
 
 import asyncio
 import dataclasses
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import smpp34
 
 from channels.sms.gateway import Gateway
+from channels.sms.smpp.session import Session
 from channels.sms.smpp.statuses import STATUSES, name_of
 from tests.fakes.certificate import write_certificate
 from tests.fakes.manual_clock import ManualClock
@@ -27,7 +31,10 @@ from tests.fakes.message_centre import (
 from tests.fakes.texting import LONG, Door, gateway, running, sent, text_to, texts_to
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Failed, Reply, Report, Unknown
+from warnd.clock import SystemClock
 from warnd.model.evidence import Evidence
+from warnd.settings import load
+from warnd.settings.sections.sms_smpp import SmsSmpp
 
 Answer = Callable[[Centre, Submitted], None]
 PHONE = "+8613800000001"
@@ -39,6 +46,14 @@ def toml(centre: Centre, folder: Path, more: str = "") -> str:
         '[sms]\nprovider = "smpp"\n[sms.smpp]\nhost = "127.0.0.1"\nsystem_id = "county"\npassword_file = "password"\n'
         f'source = "10690000"\nport = {centre.port}\ntimeout_s = 0.4\n{more}'
     )
+
+
+def _section(folder: Path) -> SmsSmpp:
+    (folder / "warnd.toml").write_text(toml(Centre(port=1), folder))
+    sms = load(folder / "warnd.toml", {}).sms
+    assert sms is not None
+    assert sms.smpp is not None
+    return sms.smpp
 
 
 @asynccontextmanager
@@ -199,6 +214,29 @@ async def test_unknown_commands_are_nacked_and_a_broken_deliver_sm_is_refused(tm
         assert centre.told[0] != 0
         assert through.problem() is None
     assert door.committed == []
+
+
+async def test_one_that_asks_and_asks_and_never_reads_is_left(tmp_path: Path) -> None:
+    section = _section(tmp_path)
+    near, far = socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    reader, writer = await asyncio.open_connection(sock=near)
+    _, asking = await asyncio.open_connection(sock=far)
+    asking.transport.pause_reading()  # type: ignore[attr-defined]  # typed as what only writes
+    asking.write(struct.pack(">IIII", 16, ENQUIRE, 0, 1) * 60_000)
+    session = Session(reader, writer, section=section, clock=SystemClock())
+
+    async def nobody(_pdu: smpp34.DeliverSm) -> bool:
+        return False
+
+    assert await asyncio.wait_for(session.run(nobody), 5) == "the message centre does not read"
+    asking.transport.abort()
+
+
+async def test_an_id_as_long_as_a_frame_is_not_kept_whole(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (centre, through, _):
+        centre.on_submit = lambda centre, one: centre.answer(one, message_id="7" * 100_000)
+        assert await sent(through, [text_to(PHONE)]) == [Accepted("smpp:" + "7" * 65)]
 
 
 async def test_a_silent_message_centre_is_asked_and_given_up(tmp_path: Path) -> None:

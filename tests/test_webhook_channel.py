@@ -1,5 +1,6 @@
 """Webhooks: signed as Standard Webhooks says, understood by its own verifier; every status means something; nobody is followed anywhere."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -209,6 +210,21 @@ async def test_silence_may_have_arrived_and_a_closed_door_has_not(send: Send, ta
 async def test_a_long_answer_is_read_no_further_than_needed(send: Send, taking: Receiver) -> None:
     taking.answer(500, "x" * 5_000_000)
     assert await send(_outgoing()) == Failed("500 " + "x" * 120)
+
+
+async def test_no_reason_shows_the_address_for_its_end_may_be_a_secret(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 10_000)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook/s3cret"
+        async with running(_build(tmp_path, url)) as send:
+            outcome = await send(_outgoing())
+    assert isinstance(outcome, Unknown)
+    assert "s3cret" not in outcome.reason
 
 
 async def test_an_endpoint_that_left_the_settings_and_a_drill_fail_for_good(send: Send, taking: Receiver) -> None:

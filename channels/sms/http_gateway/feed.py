@@ -20,6 +20,8 @@ from warnd.settings.sections.sms_http_words import point, word
 
 _RAW_MAX = 500
 _FIELDS_MAX = 1000
+_VALUE_MAX = 4000  # Characters of one value; the longest text that phones send has 1,530.
+_DIGITS_MAX = 4
 
 
 class UnreadableError(Exception):
@@ -111,12 +113,14 @@ def _at(entry: Any, pointer: str | None) -> str | None:
 
 def _storable(told: str) -> str:
     """Return a text without what JSON can say and no store can keep: halves of surrogate pairs, zeros."""
-    return told.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return told[:_VALUE_MAX].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _count(entry: Any, pointer: str | None) -> int | None:
     told = _at(entry, pointer)
-    return int(told) if told and told.isascii() and told.isdigit() and 1 <= int(told[:4]) <= 255 else None  # noqa: PLR2004 - TS 23.040 counts parts in an octet
+    if not told or len(told) > _DIGITS_MAX or not (told.isascii() and told.isdigit()):
+        return None
+    return int(told) if 1 <= int(told) <= 255 else None  # noqa: PLR2004 - TS 23.040 counts parts in an octet
 
 
 def _moment(told: str | None, feed: HttpFeed) -> datetime | None:
@@ -139,4 +143,4 @@ def _moment(told: str | None, feed: HttpFeed) -> datetime | None:
 
 
 def _raw(entry: Any) -> str:
-    return _storable(json.dumps(entry, ensure_ascii=False))[:_RAW_MAX]
+    return _storable(json.dumps(entry, ensure_ascii=False)[:_RAW_MAX])

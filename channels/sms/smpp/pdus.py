@@ -27,6 +27,7 @@ RESPONSE = 0x80000000
 SEQUENCE_MAX = 0x7FFFFFFF
 _HEADER = struct.Struct(">IIII")
 _FRAME_MAX = 128 * 1024  # A message_payload holds up to 64 KiB; whatever says it is longer is no SMPP.
+_ID_MAX = 65  # Octets of a message_id, SMPP 3.4 §5.2.23: what is longer is kept cut, for each part is remembered.
 _VERSION = 0x34
 _INTERNATIONAL, _UNKNOWN, _TELEPHONE = 1, 0, 1
 _WITH_RECEIPT = 1  # registered_delivery: success or failure, SMPP 3.4 §5.2.17.
@@ -52,7 +53,7 @@ class Frame:
 
     def first_text(self) -> str:
         """Return the text that the body begins with: the system id or message id of an answer; empty if there is none."""
-        return self.body.split(b"\0")[0].decode("latin-1")
+        return self.body[:_ID_MAX].split(b"\0")[0].decode("latin-1")
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame:

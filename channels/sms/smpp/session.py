@@ -303,7 +303,9 @@ class Session:
         self._write(delivered(sequence, status=OK if committed else RECEIVER_BUSY))
 
     def _write(self, frame: bytes) -> None:
-        if not self._over.done():
+        if self._writer.transport.get_write_buffer_size() > _BUFFER_MAX:  # It asks and asks, and reads no answer.
+            self.end("the message centre does not read")
+        elif not self._over.done():
             self._writer.write(frame)
 
 
