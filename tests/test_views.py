@@ -264,6 +264,22 @@ def test_coverage_names_each_silent_village_and_counts_regions(conn: Connection,
     assert found.cursor is None
 
 
+@pytest.mark.parametrize(("reason", "told"), [("higher_priority", "refused"), (None, "not_played")])
+def test_a_play_that_something_graver_cut_off_says_so_and_one_that_was_stopped_does_not(
+    conn: Connection, rows: Rows, reason: str | None, told: str
+) -> None:
+    village = rows.county()[0]
+    rows.warning("w1", ALERT)
+    rows.target(rows.message("w1"), village)
+    rows.terminal("t1", village, seen=RELEASED + 290_000)
+    rows.said("t1", "w1", "playing", n=1, at=RELEASED + 1_000)
+    rows.said("t1", "w1", "stopped", n=2, at=RELEASED + 2_000, reason=reason)
+    now = START + timedelta(minutes=5)
+    found = views.coverage(conn, warning_id="w1", jurisdiction=("990101",), now=now, limit=100)
+    assert found is not None
+    assert [(one.reason, one.detail) for one in found.unconfirmed] == [(told, reason)]
+
+
 def test_coverage_of_a_parent_is_its_children_and_the_villages_below_it(conn: Connection, rows: Rows) -> None:
     villages = rows.county()
     rows.warning("w1", ALERT)

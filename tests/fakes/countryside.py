@@ -198,11 +198,11 @@ class Countryside:
             await client.publish(topic, payload, qos=1, retain=retain, properties=expiry)
 
     @asynccontextmanager
-    async def loudspeaker(self, village: str) -> AsyncIterator["asyncio.subprocess.Process"]:
-        """Run the real terminal of a village for as long as the block lasts, always on the same state folder."""
+    async def loudspeaker(self, village: str, *more: str) -> AsyncIterator["asyncio.subprocess.Process"]:
+        """Run the real terminal of a village for as long as the block lasts, always on the same state folder; `more` are options."""
         one = terminal_of(village)
         log = (self.folder / f"{one}.log").open("ab")
-        command = ["terminal", "run", "--silent", "--id", one, "--region", village]
+        command = ["terminal", "run", "--silent", "--id", one, "--region", village, *more]
         command += [
             "--broker",
             f"mqtt://{self.broker.host}:{self.broker.port}",
@@ -224,6 +224,11 @@ class Countryside:
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
+
+    def takes_to_say(self, seconds: float) -> None:
+        """From now on every loudspeaker needs this long for whatever it says."""
+        _write_sound(self.folder / "next.wav", lasts_s=seconds)
+        (self.folder / "next.wav").replace(self.folder / "sound.wav")
 
     def heard(self, village: str) -> str:
         """Return what the terminal of a village wrote about itself."""
@@ -281,15 +286,19 @@ def _write_keys(folder: Path, villages: tuple[str, ...]) -> None:
 def _write_voice(folder: Path) -> None:
     """Put a program in the place of espeak-ng: everything takes it a tenth of a second to say."""
     sound = folder / "sound.wav"
-    with wave.open(str(sound), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(22_050)
-        file.writeframes(bytes(2 * 2_205))
+    _write_sound(sound, lasts_s=0.1)
     program = folder / "bin" / "espeak-ng"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\n{{ cat; echo; }} >> '{folder / 'said.txt'}'\ncat '{sound}'\n", "utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+def _write_sound(path: Path, *, lasts_s: float) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(22_050)
+        file.writeframes(bytes(2 * round(22_050 * lasts_s)))
 
 
 def _found(folder: Path, villages: tuple[str, ...]) -> None:

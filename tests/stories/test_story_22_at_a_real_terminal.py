@@ -1,15 +1,11 @@
 """Scenario 22 with the real daemon, broker and terminal: what keeps a loudspeaker from being heard is shown, tried again, never green."""
 
-import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.broker import needs_mosquitto
-from tests.fakes.countryside import Countryside, countryside, password_of, terminal_of
+from tests.fakes.countryside import Countryside, countryside, terminal_of
 from tests.simulation.county import VILLAGES
 from tests.simulation.documents import flood
 from warnd.clock import SystemClock
@@ -18,31 +14,6 @@ pytestmark = needs_mosquitto
 
 VILLAGE = VILLAGES[0]
 HERE = terminal_of(VILLAGE)
-
-
-@asynccontextmanager
-async def terminal(centre: Countryside, *, amplifier: Path) -> AsyncIterator[None]:
-    """Run the village's terminal with somebody watching its amplifier."""
-    words = ["--silent", "--id", HERE, "--region", VILLAGE, "--amplifier-file", str(amplifier), "--heartbeat", "1"]
-    words += [
-        "--broker",
-        f"mqtt://{centre.broker.host}:{centre.broker.port}",
-        "--trust",
-        str(centre.folder / "trust.json"),
-    ]
-    words += ["--key", str(centre.folder / f"{HERE}.pem"), "--state", str(centre.folder / "state")]
-    environment = os.environ | {
-        "PATH": f"{centre.folder / 'bin'}:{os.environ['PATH']}",
-        "WARND_TERMINAL_PASSWORD": password_of(HERE),
-    }
-    with (centre.folder / "terminal.log").open("ab") as log:
-        command = [sys.executable, "-m", "warnd", "terminal", "run", *words]
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def _shown(centre: Countryside, warning: str) -> dict[str, Any]:
@@ -60,7 +31,8 @@ async def test_a_dead_amplifier_is_shown_and_tried_again_and_the_village_is_gree
 ) -> None:
     amplifier = tmp_path / "amplifier"
     amplifier.write_text("fault")
-    async with countryside(tmp_path, villages=(VILLAGE,), tries=20) as centre, terminal(centre, amplifier=amplifier):
+    watched = ("--amplifier-file", str(amplifier), "--heartbeat", "1")
+    async with countryside(tmp_path, villages=(VILLAGE,), tries=20) as centre, centre.loudspeaker(VILLAGE, *watched):
         await centre.until_terminal(HERE, online=True, amplifier="fault")
         warning = await centre.release(flood(codes=(VILLAGE,), sent=SystemClock().now().replace(microsecond=0)))
 
@@ -84,3 +56,34 @@ async def test_a_dead_amplifier_is_shown_and_tried_again_and_the_village_is_gree
 
         await centre.until(green)
         assert ("ok",) in _played(centre, warning)
+
+
+async def test_a_lesser_warning_that_a_graver_one_cut_off_says_so_and_is_not_green(tmp_path: Path) -> None:
+    now = SystemClock().now().replace(microsecond=0)
+    async with countryside(tmp_path, villages=(VILLAGE,), tries=20) as centre, centre.loudspeaker(VILLAGE):
+        await centre.until_terminal(HERE, online=True)
+        centre.takes_to_say(60.0)
+        lesser = await centre.release(flood(level="orange", codes=(VILLAGE,), sent=now))
+        await centre.until(_sounding(centre, lesser))
+        centre.takes_to_say(0.1)
+        graver = await centre.release(flood(identifier="QH-2", codes=(VILLAGE,), sent=now))
+
+        async def cut_off_is_shown() -> bool:
+            told = await _shown(centre, lesser)
+            return (told.get("reason"), told.get("detail")) == ("refused", "higher_priority")
+
+        await centre.until(cut_off_is_shown)
+
+        async def graver_is_green() -> bool:
+            return not await _shown(centre, graver)
+
+        await centre.until(graver_is_green)
+        assert await _shown(centre, lesser), "it was cut off, so nobody has heard it whole"
+
+
+def _sounding(centre: Countryside, warning: str) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        begun = "SELECT 1 FROM terminal_receipt WHERE message_id = :id AND stage = 'playing'"
+        return bool(centre.rows(begun, id=warning))
+
+    return look

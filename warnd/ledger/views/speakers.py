@@ -57,11 +57,13 @@ _TERMINALS = text(
 ).bindparams(bindparam("codes", expanding=True))
 
 # The last word of each terminal about this message that says whether it played it: a retry that fails differently replaces it.
+# A stop with a reason is one, too: something graver cut it off, and until it was played whole the village has not heard it.
 _LAST_WORDS = text(
     "SELECT terminal, stage, amplifier, reason, received_at FROM ("
     "SELECT terminal, stage, amplifier, reason, received_at, "
     "row_number() OVER (PARTITION BY terminal ORDER BY received_at DESC, n DESC) AS place FROM terminal_receipt "
-    "WHERE message_id = :id AND drill = :drill AND stage IN ('played', 'failed') AND terminal IN :terminals"
+    "WHERE message_id = :id AND drill = :drill AND terminal IN :terminals "
+    "AND (stage IN ('played', 'failed') OR stage = 'stopped' AND reason IS NOT NULL)"
     ") AS words WHERE place = 1"
 ).bindparams(bindparam("terminals", expanding=True))
 
@@ -73,6 +75,6 @@ def _setbacks(conn: Connection, message: Row[Any], terminals: Sequence[str]) -> 
 
 
 def _complaint(word: Row[Any]) -> str | None:
-    if word.stage == "failed":
-        return str(word.reason or "failed")
+    if word.stage in ("failed", "stopped"):
+        return str(word.reason or word.stage)
     return "amplifier" if word.amplifier == "fault" else None
