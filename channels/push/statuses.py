@@ -1,8 +1,8 @@
 """What a push service's status means.
 
 RFC 8030 §5 and §7.3; beyond it what the services publish: Mozilla (autopush "Error Codes"), Apple ("Sending web push notifications"),
-Google (FCM error codes) and Microsoft (WNS "Push notification service request and response headers", for 406). A status that is not here
-is tried again and logged.
+Google (FCM error codes) and Microsoft (WNS "Push notification service request and response headers", for 405 and 406). A status that is
+not here is tried again and logged.
 """
 
 from channels.posting import Meaning
@@ -15,6 +15,7 @@ STATUSES: dict[int, Meaning] = {
     401: "transient",  # Our key or our clock: an operator may mend it while the warning lives.
     403: "transient",  # The same, as Google and Apple say it.
     404: "gone",
+    405: "permanent",  # Apple's and Microsoft's word for a request that is no POST; ours always is.
     406: "throttled",  # Microsoft's word for too many.
     410: "gone",
     413: "permanent",
