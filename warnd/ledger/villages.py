@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events
 from warnd.ledger.events import Stamp
+from warnd.ledger.values import many
 from warnd.model.evidence import Evidence
 from warnd.model.region import path_codes
 
@@ -21,43 +22,43 @@ _RULE_MET = (
 )
 
 
+_TERMINALS = (
+    "SELECT DISTINCT d.message_no, v.region AS code FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
+    "WHERE d.no IN :nos AND v.kind = 'terminal' AND d.purpose = 'warning' ORDER BY d.message_no, v.region"
+)
+# One person's answer serves every officer's seat that they hold.
+_OFFICERS = (
+    "SELECT DISTINCT d.message_no, s.region AS code FROM delivery d JOIN seat s ON s.version_no = d.version_no "
+    "AND s.role IN ('information_officer', 'deputy_officer') "
+    "WHERE d.no IN :nos AND d.purpose = 'warning' ORDER BY d.message_no, s.region"
+)
+# By both columns of the key: a subquery here would walk over every village of the message, for each proof.
+_THIS_VILLAGE = "WHERE message_no = :message_no AND code = :code AND tier = 'village' AND ancestor = 0"
+
+
 def heard(conn: Connection, proofs: Sequence[tuple[int, Evidence]], *, stamp: Stamp) -> None:
     """Let villages profit from deliveries that rose: a whole playback in the village, an answer of an officer of it."""
-    touched: set[tuple[int, str]] = set()
-    for delivery_no, evidence in proofs:
-        if evidence >= Evidence.PRESENTED:
-            touched |= _played(conn, delivery_no, stamp.now_ms)
-        if evidence >= Evidence.ACKNOWLEDGED:
-            touched |= _answered(conn, delivery_no, stamp.now_ms)
-    _confirm(conn, sorted(touched), stamp=stamp)
+    played = _villages(conn, _TERMINALS, [no for no, evidence in proofs if evidence >= Evidence.PRESENTED])
+    answered = _villages(conn, _OFFICERS, [no for no, evidence in proofs if evidence >= Evidence.ACKNOWLEDGED])
+    _mark(conn, "played_at = coalesce(played_at, :now), has_terminal = 1", played, stamp=stamp)
+    _mark(conn, "answered_at = coalesce(answered_at, :now)", answered, stamp=stamp)
+    _confirm(conn, sorted({*played, *answered}), stamp=stamp)
 
 
-def _played(conn: Connection, delivery_no: int, now_ms: int) -> set[tuple[int, str]]:
-    rows = conn.execute(
-        text(
-            "UPDATE target SET played_at = coalesce(played_at, :now), has_terminal = 1 "
-            "WHERE tier = 'village' AND ancestor = 0 AND (message_no, code) IN "
-            "(SELECT d.message_no, v.region FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
-            "WHERE d.no = :no AND v.kind = 'terminal' AND d.purpose = 'warning') RETURNING message_no, code"
-        ),
-        {"no": delivery_no, "now": now_ms},
-    )
-    return {(row.message_no, row.code) for row in rows}
+def _villages(conn: Connection, statement: str, delivery_nos: Sequence[int]) -> list[tuple[int, str]]:
+    """Return (message number, region code) of what these deliveries speak for; it may be no village, or not targeted."""
+    if not delivery_nos:
+        return []
+    rows = conn.execute(many(statement, "nos"), {"nos": delivery_nos})
+    return [(row.message_no, row.code) for row in rows]
 
 
-def _answered(conn: Connection, delivery_no: int, now_ms: int) -> set[tuple[int, str]]:
-    """One person's answer serves every officer's seat that they hold."""
-    rows = conn.execute(
-        text(
-            "UPDATE target SET answered_at = coalesce(answered_at, :now) "
-            "WHERE tier = 'village' AND ancestor = 0 AND (message_no, code) IN "
-            "(SELECT d.message_no, s.region FROM delivery d JOIN seat s ON s.version_no = d.version_no "
-            "AND s.role IN ('information_officer', 'deputy_officer') "
-            "WHERE d.no = :no AND d.purpose = 'warning') RETURNING message_no, code"
-        ),
-        {"no": delivery_no, "now": now_ms},
-    )
-    return {(row.message_no, row.code) for row in rows}
+def _mark(conn: Connection, change: str, found: Sequence[tuple[int, str]], *, stamp: Stamp) -> None:
+    if found:
+        conn.execute(
+            text(f"UPDATE target SET {change} {_THIS_VILLAGE}"),
+            [{"message_no": message_no, "code": code, "now": stamp.now_ms} for message_no, code in found],
+        )
 
 
 def catch_up(conn: Connection, *, message_no: int, codes: Iterable[str], stamp: Stamp) -> None:
@@ -80,7 +81,8 @@ def _confirm(conn: Connection, touched: Iterable[tuple[int, str]], *, stamp: Sta
                 "SELECT t.no, t.path, t.played_at, t.answered_at, m.id, "
                 "CASE WHEN m.closed_as IS NOT NULL OR :now > m.village_due_by THEN 1 ELSE 0 END AS late "
                 "FROM target t JOIN message m ON m.no = t.message_no "
-                f"WHERE t.message_no = :no AND t.code = :code AND t.confirmed_at IS NULL AND {_RULE_MET}"
+                "WHERE t.message_no = :no AND t.code = :code AND t.tier = 'village' AND t.ancestor = 0 "
+                f"AND t.confirmed_at IS NULL AND {_RULE_MET}"
             ),
             {"no": message_no, "code": code, "now": stamp.now_ms},
         ).one_or_none()
