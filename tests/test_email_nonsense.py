@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from channels.email.bags import BagError
-from channels.email.options import ServerOptions
+from channels.email.bags import BagError, ImapBag
+from channels.email.options import ImapOptions, ServerOptions
 from channels.email.session import Envelope, connected
 from channels.email.trouble import ServerTroubleError
 from tests.fakes.email import SECRET
@@ -134,3 +134,32 @@ async def test_no_mailbox_breaks_the_channel(tmp_path: Path) -> None:
             task.cancel()
     await asyncio.to_thread(collector._threads.shutdown)  # The last look leaves in its own thread.
     assert one.brought == []
+
+
+@pytest.mark.parametrize("endless", [b"* 1 FETCH (UID 1 BODY[]<0> {99999999}\r\n", b"* OK " + b"x" * 900_000 + b"\r\n"])
+async def test_a_mailbox_that_never_ends_is_left_before_it_fills_the_memory(endless: bytes) -> None:
+    written = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        writer.write(b"* OK hello\r\n")
+        with suppress(ConnectionError):
+            while line := await reader.readline():
+                tag, verb = line.split()[:2]
+                if verb == b"UID":
+                    break
+                writer.write(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
+            writer.write(endless)
+            while True:
+                writer.write(endless)
+                await writer.drain()
+                written += len(endless)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = ImapBag(ImapOptions("127.0.0.1", port, "x", password="x", implicit=False))
+        with pytest.raises(BagError, match="more than all its mails"):
+            await asyncio.to_thread(found.open)
+        await asyncio.to_thread(found.close)
+    assert written < 100_000_000

@@ -16,6 +16,8 @@ from channels.email.options import TCP_CONNECT_MAX_S, ImapOptions
 
 MAIL_MAX_BYTES = 131_072  # Read of each mail: what a report says stands at its head.
 LOOK_MAX = 200  # Mails of one look.
+_LOOK_MAX_BYTES = 64 * 1024 * 1024  # Of all that a server says in one look: twice what its mails can have.
+_LINE_COSTS = 200  # Bytes of memory that the library takes for a line beside its letters.
 _UID = re.compile(rb"UID (\d+)")
 
 Fate = Literal["remove", "keep"]
@@ -50,6 +52,40 @@ class Bag(Protocol):
     def abort(self) -> None:
         """Break off."""
         ...
+
+
+class _Measured(imaplib.IMAP4):
+    """The library's client, which would read a literal of any length, and lines without an end."""
+
+    _left = _LOOK_MAX_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Read a literal.
+
+        Raises:
+            imaplib.IMAP4.abort: It is too long.
+        """
+        self._spend(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """Read a line.
+
+        Raises:
+            imaplib.IMAP4.abort: There were too many.
+        """
+        line = super().readline()
+        self._spend(len(line) + _LINE_COSTS)
+        return line
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self.abort("it says more than all its mails can have")
+
+
+class _MeasuredTls(_Measured, imaplib.IMAP4_SSL):
+    pass
 
 
 class ImapBag:
@@ -129,9 +165,9 @@ class ImapBag:
         patience_s = min(TCP_CONNECT_MAX_S, options.timeout_s)
         client: imaplib.IMAP4
         if options.tls is not None and options.implicit:
-            client = imaplib.IMAP4_SSL(options.host, options.port, ssl_context=options.tls, timeout=patience_s)
+            client = _MeasuredTls(options.host, options.port, ssl_context=options.tls, timeout=patience_s)
         else:
-            client = imaplib.IMAP4(options.host, options.port, timeout=patience_s)
+            client = _Measured(options.host, options.port, timeout=patience_s)
         self._client = client
         client.sock.settimeout(options.timeout_s)
         if options.tls is not None and not options.implicit:

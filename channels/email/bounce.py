@@ -21,6 +21,9 @@ from warnd.model.evidence import Evidence
 
 CHANNEL = "email"
 _LINES, _TEXT_MAX, _REASON_MAX, _RAW_MAX = 5, 500, 160, 400
+_BOUNDARIES_MAX = (
+    30  # Each line is compared with all that are open: five hundred in one mail take seconds, thirty nothing.
+)
 _ADDRESSED = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "Original-Recipient", "To", "Cc")
 _TAGGED = re.compile(r"\+([A-Za-z0-9_-]{1,40}\.[A-Za-z2-7]{16})@")
 _REFERRED = re.compile(r"<([A-Za-z0-9_-]{1,40}\.[A-Za-z2-7]{16})@[^<>\s]+>")
@@ -50,6 +53,8 @@ def read(raw: bytes, tokens: Tokens, *, own: frozenset[str] = frozenset()) -> Ma
         tokens: Tells our tokens.
         own: Our own addresses, in lower case: mail from them is noise.
     """
+    if raw.lower().count(b"boundary") > _BOUNDARIES_MAX:
+        return Mail("rubbish")
     try:
         return _read(message_from_bytes(raw), tokens, own)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -1,7 +1,7 @@
 """Brings what came back by mail to the ledger: looks again and again, and lets a mail go only after the commit."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import TypeVar
@@ -81,15 +81,18 @@ class Collector:
 
     async def _some(self, found: Bag, names: list[str], sink: ReceiptSink) -> int:
         """Settle some mails; return how many had to stay because the ledger could not take them."""
-        mails = await self._in_thread(lambda: found.fetch(names))
+        mails = await self._in_thread(lambda: self._read(found.fetch(names)))
         fates: dict[str, Fate] = {}
         async with asyncio.TaskGroup() as settling:  # Together, so that they are committed together.
-            for name, raw in mails.items():
-                mail = bounce.read(raw, self._tokens, own=self._own)
+            for name, mail in mails.items():
                 settling.create_task(self._commit(name, mail, sink, fates), name=f"email receipt {name}")
         if fates:
             await self._in_thread(lambda: found.settle(fates))
         return len(mails) - len(fates)
+
+    def _read(self, mails: Mapping[str, bytes]) -> dict[str, bounce.Mail]:
+        """Read mails; in the thread, because anybody can write one that takes long."""
+        return {name: bounce.read(raw, self._tokens, own=self._own) for name, raw in mails.items()}
 
     async def _commit(self, name: str, mail: bounce.Mail, sink: ReceiptSink, fates: dict[str, Fate]) -> None:
         try:
