@@ -129,6 +129,13 @@ async def test_what_cannot_be_meant_is_refused_with_the_cause(
         "https://[push.example/1",
         "https://push.example/" + "x" * 2_000,
         "",
+        "https://10.0.0.1\\.push.example/1",
+        "https://10.0.0.1%2f.push.example/1",
+        "https://10.0.0.1;.push.example/1",
+        "https://10.0.0.1 .push.example/1",
+        "https://10.0.0.1\n.push.example/1",
+        "https://push.example/1\r\nX-More: 1",
+        "https://push.example..../1",
     ],
 )
 async def test_nobody_can_make_the_daemon_call_an_address_of_their_choice(

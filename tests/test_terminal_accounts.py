@@ -226,6 +226,8 @@ def test_a_daemon_without_accounts_in_its_settings_is_told_so(centre: Centre) ->
         (["revoke", "warnd"], 2, "cannot be a terminal's id"),
         (["revoke", "x-drill"], 2, "cannot be a terminal's id"),
         (["revoke", "x", "x"], 2, "twice"),
+        (["provision", "..", "--region", "1", "--out", "out"], 2, "names a folder"),
+        (["provision", "T$(id)", "--region", "1", "--out", "out"], 2, "names a folder"),
         (["rotate", "T-9999", "--out", "out"], 1, "no terminal with this id"),
     ],
 )

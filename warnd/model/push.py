@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -29,6 +30,10 @@ SERVICES = (
 """Hosts, and the ends of hosts, of the push services behind Chrome, Firefox, Safari and Edge."""
 
 ENDPOINT_MAX = 1_024
+_PLAIN = re.compile(
+    r"[!-~]+"
+)  # ASCII without blanks and controls, which one reader of addresses drops and another keeps.
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 _POINT_BYTES = 65  # An uncompressed point of P-256: RFC 8291 §3.1.
 _AUTH_BYTES = 16  # RFC 8291 §3.2.
 
@@ -105,11 +110,13 @@ def endpoint_allowed(endpoint: str, services: Collection[str]) -> bool:
     A service that is a loopback address, as in tests, may be reached by http and on any port.
     """
     parts = _split(endpoint)
-    if parts is None or "@" in parts.netloc or len(endpoint) > ENDPOINT_MAX or not endpoint.isascii():
+    if parts is None or "@" in parts.netloc or len(endpoint) > ENDPOINT_MAX or not _PLAIN.fullmatch(endpoint):
         return False
-    host = (parts.hostname or "").rstrip(".")
+    host = (parts.hostname or "").removesuffix(".")
     if _is_loopback(host):
         return host in services and parts.scheme in {"http", "https"}
+    if not _HOST.fullmatch(host):  # Two libraries may read anything else as two hosts.
+        return False
     known = any(host == each or host.endswith(f".{each}") for each in services)
     return known and parts.scheme == "https" and _port(parts) in (None, 443)
 

@@ -17,6 +17,8 @@ _MPEG_1_HZ: Final = 32_000  # From this rate on MP3 has no less than 32 kbit/s f
 _MPEG_1_KBPS: Final = 32
 _FRAME_BYTES: Final = 2048  # What an encoder puts round the sound.
 _QUALITY: Final = 5  # LAME's own scale: 2 best, 7 fastest.
+_LOWEST_HZ: Final = 8_000  # Of a telephone. A few bytes with a lower one would be hours, and keep the encoder busy.
+_HIGHEST_HZ: Final = 192_000
 _SILENT: Final = 100  # Of 32768; a voice is ten times as loud in its quietest word.
 _LEAST_MS: Final = 100
 
@@ -47,8 +49,10 @@ def sound_of(pcm: Pcm, *, kbps: int) -> Sound:
     """Return samples as MP3; a long speech gets fewer kbit/s rather than an early end.
 
     Raises:
-        SpeechError: It is silent, no 16-bit PCM, or too long even at 8 kbit/s (87 minutes).
+        SpeechError: It is silent, no 16-bit PCM, of a rate that no recorder has, or too long even at 8 kbit/s (87 minutes).
     """
+    if not _LOWEST_HZ <= pcm.rate_hz <= _HIGHEST_HZ:
+        raise SpeechError(f"its rate is {pcm.rate_hz} Hz; save it with {_LOWEST_HZ} to {_HIGHEST_HZ}")
     mono = _mono(pcm)
     loudest = max(abs(max(mono)), abs(min(mono)))
     if pcm.duration_ms < _LEAST_MS or loudest < _SILENT:
