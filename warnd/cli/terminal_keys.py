@@ -122,7 +122,7 @@ def _check_ids(terminals: Sequence[str]) -> None:
         if not is_label(one):
             raise Stop(f"{one!r} is no terminal id: no white space, '/', '+' and '#'", code=Exit.USAGE)
         if one.startswith((".", "-")) or _SHELL & set(one):
-            cause = f"{one!r} cannot be a terminal's id: it names a folder and stands in terminal.env; no '.' or '-' first, no quotes or '$'"
+            cause = f"{one!r} cannot be a terminal's id: it names a folder and is in terminal.env; no '.' or '-' first, no quotes, no '$'"
             raise Stop(cause, code=Exit.USAGE)
         if one in {DAEMON, DAEMON + DRILL_SUFFIX} or one.endswith(DRILL_SUFFIX) or ":" in one:
             cause = f"{one!r} cannot be a terminal's id: {DAEMON}, endings in {DRILL_SUFFIX} and ':' mean something else at the broker"
