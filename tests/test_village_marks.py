@@ -36,8 +36,9 @@ def statements(tmp_path: Path) -> list[str]:
 def _one_village(conn: Connection) -> None:
     for statement in (
         (
-            "INSERT INTO message (no, id, kind, drill, urgency, plan, directory_rev, stage, cursor, released_at, expires_at, chain_id, seq, "
-            "terminal_rule, bare_rule, public) VALUES (1, 'm', 'warning', 0, 1, '{}', 1, 'planned', '{}', 0, 9, 'm', 1, 'both', 'officer', 1)"
+            "INSERT INTO message (no, id, kind, drill, urgency, plan, directory_rev, stage, cursor, released_at, expires_at, chain_id, "
+            "seq, terminal_rule, bare_rule, public) VALUES (1, 'm', 'warning', 0, 1, '{}', 1, 'planned', '{}', 0, 9, 'm', 1, "
+            "'both', 'officer', 1)"
         ),
         "INSERT INTO target (message_no, code, path, tier, ancestor) VALUES (1, 'v', '/v/', 'village', 0)",
         "INSERT INTO recipient (no, id) VALUES (1, 'speaker'), (2, 'officer')",
