@@ -231,6 +231,8 @@ MISTAKES = {
     '[http]\npublic_url = "here"': 'warnd.toml:2: http.public_url: Found "here"; it should be a web address.',
     '[intake.levels."*"]\nExtreme = "purple"': 'warnd.toml:2: intake.levels."*".Extreme: Found "purple"; it should be a level.',
     '[intake.sender_names]\n"a@b" = ""': 'warnd.toml:2: intake.sender_names."a@b": Found ""; it should not be empty.',
+    '[email]\nhost = "a"\nsender = "Wang"': 'warnd.toml:3: email.sender: Found "Wang"; it should be a mail address.',
+    '[email]\nhost = "a"\nsender = "Wang <w@x.y"': 'warnd.toml:3: email.sender: Found "Wang <w@x.y"; it should be a mail',
     '[sms]\nprovider = "spool"': "warnd.toml:1: sms.spool: It is missing. Write a table [sms.spool] with dir.",
     '[sms]\nprovider = "pigeon"\nspool.dir = "s"': "warnd.toml:2: sms.provider: Found \"pigeon\"; it should be 'spool', 'twilio',",
     '[sms]\nprovider = "twilio"': "warnd.toml:1: sms.twilio: It is missing. Write a table [sms.twilio] with account_sid,",

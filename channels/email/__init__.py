@@ -24,8 +24,8 @@ def build(settings: Settings, context: Context) -> Email | None:
     secret = section.bounce_secret
     options = EmailOptions(
         server=_server(section),
-        sender=section.sender,
-        sender_name=section.sender_name or settings.node.name,
+        sender=section.sender_address,
+        sender_name=section.shown_name or settings.node.name,
         bounce_address=section.bounce_address,
         bounce_secret=None if secret is None else secret.get_secret_value().encode(),
         imap=None if section.imap is None else _imap(section.imap, timeout_s=section.timeout_s),
@@ -38,7 +38,7 @@ def _server(section: Section) -> ServerOptions:
     return ServerOptions(
         host=section.host,
         port=section.port,
-        hello=section.sender.rpartition("@")[2],
+        hello=section.sender_address.rpartition("@")[2],
         tls=_context(section.ca_file) if section.encrypted else None,
         implicit=section.implicit_tls,
         username=section.username,

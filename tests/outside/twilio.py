@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,10 +29,11 @@ Fault = Literal["busy", "broken after taking", "silent after taking"]
 
 @dataclass(frozen=True)
 class Posted:
-    """One message as it was posted, by its SID."""
+    """One message as it was posted, by its SID; `at` is of the monotonic clock."""
 
     sid: str
     form: Mapping[str, str]
+    at: float
 
     @property
     def callback(self) -> str:
@@ -53,7 +55,7 @@ class Twilio:
         return [one for one in self.taken if one.form["To"] == phone]
 
     def take(self, form: Mapping[str, str]) -> tuple[Posted, Fault | None]:
-        one = Posted(f"SM{next(self._numbers):032x}", form)
+        one = Posted(f"SM{next(self._numbers):032x}", form, time.monotonic())
         fault = self.faults.popleft() if self.faults else None
         self.posts.append(one)
         if fault != "busy":

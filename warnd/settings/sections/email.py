@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, ExistingFile, ExistingFolder, Name, Port, Rate, SecretText, Table
+from warnd.settings.kinds import Count, ExistingFolder, Name, Port, Rate, SecretText, Table
+from warnd.settings.sections.authority_file import AuthorityFile
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")  # RFC 5321 §4.1.2.
 _IMPLICIT_TLS_PORT = 465  # RFC 8314 §3.3.
@@ -18,6 +19,17 @@ def _mail_address(value: str) -> str:
     if not _ADDRESS.fullmatch(value):
         raise UnfitError(f'Found "{value}"; it should be a mail address.', 'Write one like "warn@county.example".')
     return value
+
+
+def _sender(value: str) -> str:
+    _mail_address(_split(value)[1])
+    return value
+
+
+def _split(sender: str) -> tuple[str, str]:
+    """Return name and address of "Name <address>"; a bare address has no name."""
+    name, angle, address = sender.rpartition("<")
+    return (name.strip().strip('"'), address.removesuffix(">")) if angle and sender.endswith(">") else ("", sender)
 
 
 def _plain_address(value: str) -> str:
@@ -56,7 +68,7 @@ class Imap(Table):
         default_factory=lambda known: 993 if known.get("tls") == "implicit" else 143,
         description="the IMAP server's port, 1 to 65535",
     )
-    ca_file: ExistingFile | None = Field(
+    ca_file: AuthorityFile | None = Field(
         default=None, description="a PEM file with the IMAP server's authority; without it, the system's"
     )
     username: Name = Field(description="the user name of the mailbox")
@@ -88,14 +100,14 @@ class Email(Table):
         default_factory=lambda known: known.get("port") == _IMPLICIT_TLS_PORT,
         description="true where the server speaks TLS from the first byte, else false",
     )
-    ca_file: ExistingFile | None = Field(
+    ca_file: AuthorityFile | None = Field(
         default=None, description="a PEM file with the mail server's authority; without it, the system's"
     )
     username: Name | None = Field(default=None, description="the user name for the mail server")
     password: Annotated[SecretStr | None, SecretText] = Field(
         default=None, alias="password_file", description="a file whose one line is the password"
     )
-    sender: MailAddress = Field(description="the address that mail comes from")
+    sender: Annotated[Name, AfterValidator(_sender)] = Field(description="the address that mail comes from")
     sender_name: Name | None = Field(default=None, description="the name beside the sender's address")
     connections: Annotated[Count, Field(le=100)] = Field(
         default=10, description="how many connections are kept to the mail server, 1 to 100"
@@ -114,6 +126,16 @@ class Email(Table):
     imap: Imap | None = Field(default=None, description="a table [email.imap] with host, username and password_file")
     rate_per_s: Rate = Field(default=500, description="mails per second, above 0")
     concurrency: Count = Field(default=100, description="how many mails may be under way at once, 1 to 10000")
+
+    @property
+    def sender_address(self) -> str:
+        """The address in `sender`, which may have a name before it: "Name <address>"."""
+        return _split(self.sender)[1]
+
+    @property
+    def shown_name(self) -> str | None:
+        """The name beside the sender's address, or None."""
+        return self.sender_name or _split(self.sender)[0] or None
 
     @property
     def encrypted(self) -> bool:

@@ -13,7 +13,7 @@ from warnd.settings.sections.sms_smpp import SmsSmpp
 
 SmsProvider = Literal["spool", "twilio", "http", "smpp"]
 _ACCOUNT = re.compile(r"AC[0-9A-Za-z]{32}")
-_SENDER = re.compile(r"MG[0-9a-fA-F]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
+_SENDER = re.compile(r"MG[0-9A-Za-z]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
 _SENDERS = (
     'a number like "+15005550006", a short code, a name of up to 11 letters and digits, or the SID of a Messaging Service, '
     "MG and 32 hexadecimal digits"
