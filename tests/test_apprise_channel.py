@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,19 @@ from channels.apprise import AppriseChannel, build, overhear
 from channels.apprise.codes import BODIES, HTTP, verdict
 from channels.posting import Meaning
 from tests.fakes.apprise import APPRISE_TOML
+from tests.fakes.message import red_flood
 from tests.fakes.receiver import Receiver, receiver
 from tests.fakes.running import Send, context, running
 from tests.ports import free_port
 from tests.waiting import until
-from warnd.channel import NOT_STARTED, Accepted, Failed, Message, Outcome, Outgoing, Text, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, Text, Unknown
 from warnd.clock import SystemClock
-from warnd.model.level import Level
 from warnd.settings import SettingsError, load
 
 CLOCK = SystemClock()
 WORDS = Text("zh", "柳河镇。请立即转移到高处。", subject="洪水红色预警")
 NOW = CLOCK.now()
-MESSAGE = Message(
-    id="m1",
-    chain_id="m1",
-    seq=1,
-    kind="warning",
-    drill=False,
-    status="Actual",
-    level=Level.RED,
-    event="洪水",
-    headline="洪水红色预警",
-    area="柳河镇",
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=1),
-)
+MESSAGE = red_flood(NOW)
 ROBOTS = {
     "wecombot": ("wecombot://0123abcd-4567-89ef", "errcode", "errmsg"),
     "dingtalk": ("dingtalk://0123456789abcdef0123456789abcdef", "errcode", "errmsg"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from channels.email.address import Mailbox, mailbox
 from channels.email.letter import date_of, draft
 from channels.email.options import EmailOptions, ServerOptions
+from tests.fakes.message import red_flood
 from warnd.channel import ANSWER_LINK, Message, Text
 from warnd.model.level import Level
 
@@ -24,21 +25,7 @@ URL = "https://warn.county.example/a/a3b35babb0-2-1." + "x" * 90 + "?a=1&b=<2>"
 OPTIONS = EmailOptions(
     ServerOptions(host="127.0.0.1", port=25, hello="county.example"), sender="warn@county.example", sender_name="清河县"
 )
-MESSAGE = Message(
-    id="m1",
-    chain_id="c1",
-    seq=1,
-    kind="warning",
-    drill=False,
-    status="Actual",
-    level=Level.RED,
-    event="洪水",
-    headline="",
-    area="柳河镇",
-    issued_at=NOW,
-    expires_at=NOW,
-    document="<alert>洪水</alert>".encode(),
-)
+MESSAGE = red_flood(NOW, chain_id="c1", headline="", document="<alert>洪水</alert>".encode())
 TEXT = Text(
     "zh",
     f"洪水红色预警\n.行首有点\n确认：\n{ANSWER_LINK}\n",

@@ -11,27 +11,12 @@ from channels.mqtt.fate import Parcel
 from channels.mqtt.options import LineOptions
 from channels.mqtt.parcels import Post
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY, NOW, TRUST
-from warnd.channel import Failed, Message, Outgoing, Text
+from tests.fakes.message import red_flood
+from warnd.channel import Failed, Outgoing, Text
 from warnd.model.level import Level
 from warnd.model.loudspeaker import DRILL_ROOT, LIVE_ROOT, Command, Speech, Status, Verb, fingerprint, verify_command
 
-MESSAGE = Message(
-    id="flood-1",
-    chain_id="flood-1",
-    seq=1,
-    kind="warning",
-    drill=False,
-    status="Actual",
-    level=Level.RED,
-    event="洪水",
-    headline="洪水红色预警",
-    area="河边村",
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    repeat=3,
-    every_s=600,
-    volume=90,
-)
+MESSAGE = red_flood(NOW, name="flood-1", lives=timedelta(hours=2), area="河边村", repeat=3, every_s=600, volume=90)
 TEXTS = (Text("zh-CN", "请立即转移。"), Text("en", "Move to high ground now."))
 REGION = Outgoing("a-1", MESSAGE, None, "region:510181", TEXTS)
 

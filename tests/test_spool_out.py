@@ -13,25 +13,12 @@ import pytest
 
 from channels.sms.spool import Spool
 from tests.fakes.clock import START, HandClock
+from tests.fakes.message import red_flood
 from tests.waiting import until
-from warnd.channel import NOT_STARTED, Accepted, Failed, Message, Outcome, Outgoing, Receipt, Text, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Failed, Outcome, Outgoing, Receipt, Text, Unknown
 from warnd.model.evidence import Evidence
-from warnd.model.level import Level
 
-MESSAGE = Message(
-    id="w7",
-    chain_id="w7",
-    seq=1,
-    kind="warning",
-    drill=False,
-    status="Actual",
-    level=Level.RED,
-    event="洪水",
-    headline="洪水红色预警",
-    area="柳河镇",
-    issued_at=START,
-    expires_at=START + timedelta(hours=6),
-)
+MESSAGE = red_flood(START, name="w7", lives=timedelta(hours=6))
 
 
 def spool(tmp_path: Path, *, clock: HandClock | None = None, timeout_s: float = 10.0) -> Spool:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from tests.contract.harness import Fault, Harness, OtherSide
-from tests.fakes.receiver import Receiver, receiver
-from warnd.channel import Message, Outgoing, Receipt, Text
+from tests.contract.harness import Harness, OtherSide
+from tests.fakes.posted_to import PostedTo
+from tests.fakes.receiver import receiver
+from warnd.channel import Message, Outgoing, Text
 
 APPRISE_TOML = '[apprise]\nservices = ["json"]\ntimeout_s = 1\n'
 _DRILL = "[EXERCISE] "
@@ -30,17 +31,11 @@ async def _started() -> AsyncIterator[OtherSide]:
         yield ChatSide(taking)
 
 
-class ChatSide:
+class ChatSide(PostedTo):
     """See `OtherSide`. Drills go to the same chats, as on a phone: their mark tells them apart."""
 
     toml = APPRISE_TOML
-    faults: frozenset[Fault] = frozenset({"refuse", "hang"})  # One service that is gone troubles only its own chats.
     drills = True
-    receipts = False
-
-    def __init__(self, taking: Receiver) -> None:
-        self.terminal_keys: dict[str, bytes] = {}
-        self._taking = taking
 
     def outgoing(self, attempt: str, message: Message) -> Outgoing:
         """Write into a chat of its own for each attempt."""
@@ -56,31 +51,3 @@ class ChatSide:
             for one in self._taking.taken
             if json.loads(one.body)["title"].startswith(_DRILL) is drill
         )
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the apprise channel announced {message_id}")
-
-    async def accept(self) -> None:
-        """Take everything again."""
-        self._taking.answer(200)
-
-    async def refuse(self) -> None:
-        """Answer that it cannot."""
-        self._taking.answer(500, "out of order")
-
-    async def hang(self) -> None:
-        """Take requests and say nothing."""
-        self._taking.hang()
-
-    async def die(self) -> None:
-        """Fail: see `faults`."""
-        raise AssertionError("one service that is gone is no trouble of the channel")
-
-    async def give_receipt(self, outgoing: Outgoing) -> None:
-        """Fail: chat services tell nothing."""
-        raise AssertionError(f"nobody can send a receipt for {outgoing.attempt}")
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Fail: there are none."""
-        raise AssertionError(f"{receipt} cannot be for {outgoing.attempt}")

@@ -5,15 +5,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 from channels.email import Email, build
+from tests.fakes.message import red_flood
 from tests.waiting import until
-from warnd.channel import ANSWER_LINK, Context, Message, Outcome, Outgoing, Receipt, Text
+from warnd.channel import ANSWER_LINK, Context, Outcome, Outgoing, Receipt, Text
 from warnd.clock import Clock, SystemClock
-from warnd.model.level import Level
 from warnd.settings import load
 
 ZH = Text(
@@ -39,21 +38,7 @@ class Post:
     ) -> Outgoing:
         """Return a try of a red warning, with a link to answer by."""
         number, now = next(self._numbers), self.clock.now()
-        message = Message(
-            id="m1",
-            chain_id="m1",
-            seq=1,
-            kind="warning",
-            drill=False,
-            status="Actual",
-            level=Level.RED,
-            event="洪水",
-            headline="洪水红色预警",
-            area="柳河镇",
-            issued_at=now,
-            expires_at=now + timedelta(hours=1),
-            document="<alert>洪水</alert>".encode(),
-        )
+        message = red_flood(now, document="<alert>洪水</alert>".encode())
         attempt = f"a3b35babb0-{number}-1"
         url = f"https://warn.county.example/a/{attempt}.x"
         return Outgoing(attempt, message, "li", address, (text,), answer_url=url, start_by=start_by)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from channels.mqtt import LineOptions, Mqtt, MqttOptions
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY, TERMINAL, TERMINAL_KEY
+from tests.fakes.message import red_flood
 from tests.fakes.mqtt import PASSWORD
 from tests.waiting import until
-from warnd.channel import Context, Message, Outcome, Outgoing, Receipt, Text
+from warnd.channel import Context, Outcome, Outgoing, Receipt, Text
 from warnd.clock import SystemClock
-from warnd.model.level import Level
 from warnd.model.loudspeaker import DRILL_ROOT, LIVE_ROOT, public_bytes
 
 NEIGHBOUR = "T-0002"
@@ -73,19 +73,15 @@ class Daemon:
     ) -> Outgoing:
         """Return a try to command one region; the message lives for two hours."""
         now: datetime = self.clock.now()
-        message = Message(
-            id=name,
-            chain_id=name,
-            seq=1,
-            kind="warning",
+        message = red_flood(
+            now,
+            name=name,
+            lives=timedelta(hours=2),
             drill=drill,
             status="Exercise" if drill else "Actual",
-            level=Level.RED,
             event="Flood",
             headline="Red flood warning",
             area="Riverside",
-            issued_at=now,
-            expires_at=now + timedelta(hours=2),
         )
         speech = tuple(texts) or (Text("en", "Red flood warning. Move to high ground."),)
         return Outgoing(f"{name}-{code}", message, None, f"region:{code}", speech)

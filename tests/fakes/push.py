@@ -12,9 +12,10 @@ import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.contract.harness import Fault, Harness, OtherSide
+from tests.contract.harness import Harness, OtherSide
+from tests.fakes.posted_to import PostedTo
 from tests.fakes.receiver import Receiver, Taken, receiver
-from warnd.channel import Message, Outgoing, Receipt, Text
+from warnd.channel import Message, Outgoing, Text
 from warnd.model.push import Subscription
 
 CONTACT = "mailto:it@county.example"
@@ -86,17 +87,15 @@ timeout_s = 1
 """
 
 
-class PushServiceSide:
+class PushServiceSide(PostedTo):
     """See `OtherSide`."""
 
-    faults: frozenset[Fault] = frozenset({"refuse", "hang"})  # One service that is gone troubles only its own browsers.
     drills = False
-    receipts = False
+    takes = 201
 
     def __init__(self, taking: Receiver, folder: Path) -> None:
-        self.terminal_keys: dict[str, bytes] = {}
+        super().__init__(taking)
         self.toml = push_toml(folder)
-        self._taking = taking
         self._browsers: dict[str, Browser] = {}
 
     def outgoing(self, attempt: str, message: Message) -> Outgoing:
@@ -112,34 +111,6 @@ class PushServiceSide:
             return ()
         said = [self._browsers[one.path].read(one) for one in self._taking.taken]
         return tuple(each["url"].removeprefix("/w/") for each in said)
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the push channel announced {message_id}")
-
-    async def accept(self) -> None:
-        """Take everything again."""
-        self._taking.answer(201)
-
-    async def refuse(self) -> None:
-        """Answer that it cannot."""
-        self._taking.answer(500, "out of order")
-
-    async def hang(self) -> None:
-        """Take requests and say nothing."""
-        self._taking.hang()
-
-    async def die(self) -> None:
-        """Fail: see `faults`."""
-        raise AssertionError("one service that is gone is no trouble of the channel")
-
-    async def give_receipt(self, outgoing: Outgoing) -> None:
-        """Fail: push services tell nothing."""
-        raise AssertionError(f"nobody can send a receipt for {outgoing.attempt}")
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Fail: there are none."""
-        raise AssertionError(f"{receipt} cannot be for {outgoing.attempt}")
 
 
 def _text(raw: bytes) -> str:

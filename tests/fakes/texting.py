@@ -5,15 +5,15 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from channels.sms import build
 from channels.sms.gateway import Gateway
+from tests.fakes.message import red_flood
 from tests.waiting import until
-from warnd.channel import Context, Message, Outcome, Outgoing, Receipt, Text
+from warnd.channel import Context, Outcome, Outgoing, Receipt, Text
 from warnd.clock import Clock, SystemClock
-from warnd.model.level import Level
 from warnd.model.sms import segments
 from warnd.settings import load
 
@@ -61,20 +61,7 @@ def text_to(
 ) -> Outgoing:
     """Return a try that lives for an hour."""
     now = now or SystemClock().now()
-    about = Message(
-        id=message,
-        chain_id=message,
-        seq=1,
-        kind="warning",
-        drill=False,
-        status="Actual",
-        level=Level.RED,
-        event="Flood",
-        headline="Red flood warning",
-        area="Riverside",
-        issued_at=now,
-        expires_at=now + timedelta(hours=1),
-    )
+    about = red_flood(now, name=message, event="Flood", headline="Red flood warning", area="Riverside")
     return Outgoing(attempt, about, "officer", number, (Text("zh", text, segments=segments(text)),))
 
 

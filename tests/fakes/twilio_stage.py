@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 
 from channels.sms.twilio import Twilio, TwilioOptions
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.message import red_flood
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio, Kept, Site, fake_twilio
 from tests.waiting import until
-from warnd.channel import Context, Message, Outcome, Outgoing, Receipt, Text
+from warnd.channel import Context, Outcome, Outgoing, Receipt, Text
 from warnd.clock import SystemClock
-from warnd.model.level import Level
 
 TO = "+8613800138000"
 BODY = "【清河预警】洪水红色预警：柳河镇。立即上山。回复1确认"
@@ -54,20 +54,7 @@ class Stage:
     def outgoing(self, attempt: str = "tag-1-1", *, to: str = TO, body: str = BODY, lives_s: float = 3600) -> Outgoing:
         """Return a try of a red warning."""
         now = self.clock.now()
-        message = Message(
-            id="w",
-            chain_id="w",
-            seq=1,
-            kind="warning",
-            drill=False,
-            status="Actual",
-            level=Level.RED,
-            event="洪水",
-            headline="洪水红色预警",
-            area="柳河镇",
-            issued_at=now,
-            expires_at=now + timedelta(seconds=lives_s),
-        )
+        message = red_flood(now, name="w", lives=timedelta(seconds=lives_s))
         return Outgoing(attempt, message, "officer", to, (Text("zh", body, segments=-(-len(body) // 67)),))
 
     async def send(self, *batch: Outgoing) -> list[Outcome]:

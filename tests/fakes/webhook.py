@@ -9,10 +9,11 @@ from pathlib import Path
 
 from standardwebhooks import Webhook
 
-from tests.contract.harness import Fault, Harness, OtherSide
+from tests.contract.harness import Harness, OtherSide
+from tests.fakes.posted_to import PostedTo
 from tests.fakes.receiver import Receiver, Taken, receiver
 from tests.fakes.web_centre import flood
-from warnd.channel import Message, Outgoing, Receipt, Text
+from warnd.channel import Message, Outgoing, Text
 
 SECRET = "whsec_" + base64.b64encode(b"the secret of the receiver").decode()
 
@@ -40,16 +41,13 @@ def verified(taken: Taken, *, secret: str = SECRET) -> dict[str, object]:
     return said
 
 
-class ReceiverSide:
+class ReceiverSide(PostedTo):
     """See `OtherSide`."""
 
-    faults: frozenset[Fault] = frozenset({"refuse", "hang"})  # One that is gone troubles only its own posts.
     drills = False
-    receipts = False
 
     def __init__(self, taking: Receiver, folder: Path) -> None:
-        self.terminal_keys: dict[str, bytes] = {}
-        self._taking = taking
+        super().__init__(taking)
         (folder / "webhook.secret").write_text(SECRET + "\n")
         self.toml = f"""
 [webhook]
@@ -70,31 +68,3 @@ secret_file = "webhook.secret"
             return ()
         said = [json.loads(json.dumps(verified(each)["data"])) for each in self._taking.taken]
         return tuple(str(each["id"]) for each in said)
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the webhook channel announced {message_id}")
-
-    async def accept(self) -> None:
-        """Take everything again."""
-        self._taking.answer(200)
-
-    async def refuse(self) -> None:
-        """Answer that it cannot."""
-        self._taking.answer(500, "out of order")
-
-    async def hang(self) -> None:
-        """Take requests and say nothing."""
-        self._taking.hang()
-
-    async def die(self) -> None:
-        """Fail: see `faults`."""
-        raise AssertionError("one receiver that is gone is no trouble of the channel")
-
-    async def give_receipt(self, outgoing: Outgoing) -> None:
-        """Fail: receivers answer at once."""
-        raise AssertionError(f"nobody can send a receipt for {outgoing.attempt}")
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Fail: there are none."""
-        raise AssertionError(f"{receipt} cannot be for {outgoing.attempt}")
