@@ -4,7 +4,6 @@ Codes of 77 are given to nobody. Village number n lies in township one, at a poi
 key computed from its number.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -126,12 +125,6 @@ def recipients_csv() -> str:
         rows.append(person(village.officer, village.code, "information_officer", village.officer_phone))
         rows.append(terminal(village.terminal, village.code))
     return _csv(RECIPIENTS_HEAD, rows)
-
-
-def shapes_geojson(code: str, name: str, ring: Sequence[Sequence[float]], *, tier: str, parent: str) -> str:
-    properties = {"code": code, "name": name, "tier": tier, "parent": parent}
-    feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [ring]}}
-    return json.dumps({"type": "FeatureCollection", "features": [feature]}, ensure_ascii=False)
 
 
 def terminal_ids() -> list[str]:

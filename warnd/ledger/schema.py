@@ -361,6 +361,8 @@ leg = Table(
     Column("lane", Text, nullable=False),
     Column("step", SmallInteger, nullable=False),  # Place in the audience's channel order, from 0
     Column("priority", Integer, nullable=False),  # Lower goes first
+    # standby (a later channel, not started yet), due (to be claimed at due_at), submitting (a network call may be under way), waiting (accepted
+    # or unknown; a repeat or the end comes at due_at unless proof comes first), done, failed (for good, or its tries are used up)
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("attempts", SmallInteger, nullable=False),  # All, whatever became of them; the newest attempt's number
@@ -407,7 +409,7 @@ attempt = Table(
     Column("no", _No, primary_key=True),
     Column("leg_no", _No, nullable=False),
     Column("number", SmallInteger, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Text, nullable=False),  # submitting, accepted, failed, unknown (nobody knows whether it left)
     Column("repeat", Integer, nullable=False),
     Column("parts", SmallInteger, nullable=False),  # SMS segments it went out with
     Column("submitted_at", Instant, nullable=False),

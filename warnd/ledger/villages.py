@@ -11,8 +11,6 @@ from warnd.ledger.values import many
 from warnd.model.evidence import Evidence
 from warnd.model.region import path_codes
 
-OFFICER_ROLES = ("information_officer", "deputy_officer")
-
 # A village's rule: with a terminal of its own, playback and answer or either of them; without one, the answer where the plan lets it do.
 _RULE_MET = (
     "(CASE WHEN t.has_terminal = 1 THEN "

@@ -34,23 +34,3 @@ class DeliveryState(StrEnum):
     EXHAUSTED = "exhausted"  # Every channel's tries are used up; a late receipt may still satisfy it.
     EXPIRED = "expired"  # The warning's life ended first; evidence may still rise, shown as late.
     WITHDRAWN = "withdrawn"  # Cancelled or superseded first; evidence may still rise, shown as late.
-
-
-class LegState(StrEnum):
-    """What one channel is doing about one delivery or publication."""
-
-    STANDBY = "standby"  # A later channel of the plan, not started yet.
-    DUE = "due"  # To be claimed at `due_at`.
-    SUBMITTING = "submitting"  # Claimed; a network call may be under way.
-    WAITING = "waiting"  # Accepted or unknown; a repeat, or the end, comes at `due_at` unless proof comes first.
-    DONE = "done"  # Nothing more to do on this channel.
-    FAILED = "failed"  # Refused for good, or its tries are used up.
-
-
-class AttemptState(StrEnum):
-    """The outcome of one numbered try."""
-
-    SUBMITTING = "submitting"  # Committed before the network call.
-    ACCEPTED = "accepted"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  # A crash or a time-out hides whether it left.
