@@ -361,7 +361,7 @@ leg = Table(
     Column("lane", Text, nullable=False),
     Column("step", SmallInteger, nullable=False),  # Place in the audience's channel order, from 0
     Column("priority", Integer, nullable=False),  # Lower goes first
-    # standby (a later channel, not started yet), due (to be claimed at due_at), submitting (a network call may be under way), waiting (accepted
+    # standby (a later channel, not begun), due (to be claimed at due_at), submitting (a network call may be under way), waiting (accepted
     # or unknown; a repeat or the end comes at due_at unless proof comes first), done, failed (for good, or its tries are used up)
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
