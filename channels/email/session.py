@@ -20,6 +20,7 @@ from warnd.channel import Accepted, Failed, Outcome, Unknown
 
 _GOOD = range(200, 300)
 _GO_ON = 354
+_CLOSING = 421  # RFC 5321 §3.8: it closes the connection.
 _QUIT_S = 2.0
 _CONNECT_STEPS = (
     6  # Connect, greeting, EHLO, STARTTLS, EHLO, login: none may hang, and not all of them together either.
@@ -71,13 +72,15 @@ class Session:
         return ", ".join([secure, *(["delivery notifications"] if self._notifies else [])])
 
     async def keep(self) -> None:
-        """See that the server is still there.
+        """See that the server is still there: whatever it answers, it is.
 
         Raises:
             ServerTroubleError: It is not.
         """
         try:
-            await self._client.noop()
+            answer = await self._client.execute_command(b"NOOP")
+            if answer.code == _CLOSING:
+                raise aiosmtplib.SMTPResponseException(answer.code, answer.message)
         except _BROKEN as error:
             self._client.close()
             raise ServerTroubleError(f"the connection was lost ({error})") from error
@@ -121,7 +124,7 @@ class Session:
         answer = await protocol.read_response(timeout=self._timeout_s)
         if answer.code in _GOOD:
             return Accepted()
-        if answer.code == 421:  # noqa: PLR2004 - RFC 5321 §3.8: it closes the connection
+        if answer.code == _CLOSING:
             self._client.close()
         return codes.outcome(answer.code, answer.message, step="end")
 
@@ -189,12 +192,22 @@ async def _enter(client: aiosmtplib.SMTP, options: ServerOptions) -> None:
         if not client.supports_extension("starttls"):
             raise NoTlsError
         await client.starttls()
-    await client.noop()  # Says EHLO, or HELO, where that is still to be done.
+    await _greet(client)
     if options.username is None:
         return
     if not client.supports_extension("auth") or not client.supported_auth_methods:
         raise NoLoginError
     await client.login(options.username, options.password or "")
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """Say EHLO, and HELO where that is all the server knows (RFC 5321 §3.2)."""
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        if not client.is_connected:
+            raise
+        await client.helo()
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

@@ -89,7 +89,7 @@ class _Desk(socketserver.StreamRequestHandler):
                 self._say("221 Bye")
                 return
             else:
-                self._say("250 OK" if verb in {"RSET", "NOOP"} else "502 Not here")
+                self._say("250 OK" if verb == "RSET" else "502 Not here")
 
     def _text(self) -> bytes:
         lines = []
