@@ -124,3 +124,14 @@ def test_whoever_comes_back_to_the_stream_misses_nothing(api: Api, house: House,
         told = next(each for each in heard if missed["id"] in each["data"])
         assert json.loads(told["data"])
     assert first["id"] != missed["id"]
+
+
+def test_the_api_takes_short_national_codes_too(api: Api, village: Village) -> None:
+    made = api.release(alert([village.code]))
+    api.until_planned(made["id"])
+    for code in ("770101101", county.TOWNSHIP, "77"):
+        told = [each["recipient"] for each in api.deliveries(made["id"], region=code)]
+        assert village.officer in told, code
+    shown = [api.coverage(made["id"], parent=code)["regions"] for code in ("770101101", county.TOWNSHIP)]
+    assert shown[0] == shown[1]
+    assert village.code in {each["code"] for each in shown[0]}
