@@ -15,6 +15,7 @@ from tests.fakes.loudspeaker import TERMINAL
 from tests.fakes.mqtt_daemon import daemon, live
 from tests.waiting import until
 from warnd.channel import Accepted
+from warnd.settings import SettingsError, load
 
 pytestmark = [
     needs_mosquitto,
@@ -106,3 +107,13 @@ def test_files_that_do_not_belong_together_are_named_at_start(world: World, tmp_
     (tmp_path / "empty.crt").write_text("")
     with pytest.raises(tls.CertificateError, match=r"empty\.crt.*authority"):
         tls.context(ca_file=tmp_path / "empty.crt", cert_file=None, key_file=None)
+    (tmp_path / "live.pem").write_text("")
+    config = tmp_path / "warnd.toml"
+    config.write_text(
+        f'[mqtt]\ntls = true\nsigning_key_file = "live.pem"\ncert_file = "{certificate}"\nkey_file = "{other_key}"\n'
+    )
+    with pytest.raises(SettingsError, match=r"one\.crt and .*two\.key.*belong together"):
+        load(config, {})
+    config.write_text('[mqtt]\ntls = true\nsigning_key_file = "live.pem"\nca_file = "empty.crt"\n')
+    with pytest.raises(SettingsError, match=r"mqtt: .*empty\.crt holds no certificate of an authority"):
+        load(config, {})

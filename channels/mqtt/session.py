@@ -29,8 +29,8 @@ from channels.mqtt.reasons import Packet, reason
 
 _T = TypeVar("_T")
 
-# What OpenSSL says -> what to do; its words are all that comes through.
-_TLS_WORDS = {
+# What OpenSSL and the system say -> what to do; their words are all that comes through.
+_FIXES = {
     "certificate has expired": "renew the broker's certificate, or check this machine's clock",
     "not yet valid": "check this machine's clock",
     "Hostname mismatch": "the broker's certificate is for another name: use the name that it has as host",
@@ -41,6 +41,12 @@ _TLS_WORDS = {
     "ALERT_UNKNOWN_CA": "cert_file must be signed by the authority that this port of the broker trusts",
     "CERTIFICATE_VERIFY_FAILED": "ca_file must be the authority that signed the broker's certificate",
     "WRONG_VERSION_NUMBER": "nobody speaks TLS on this port: check the port, or tls in the settings",
+    "Connection refused": "nothing listens there: check host and port, or start the broker",
+    "Name or service not known": "nobody knows this name: check host",
+    "name resolution": "no name can be looked up now: check this machine's network",
+    "No route to host": "check host and the network",
+    "Network is unreachable": "check this machine's network",
+    "timed out": "nothing answers there: check host, port, the network and its firewalls",
 }
 
 RECEIVE_MAXIMUM = 1000  # Receipts that may be with us uncommitted; the recorder commits some hundreds at once.
@@ -319,7 +325,7 @@ class _LastError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the cause, if it is one that a person can do something about."""
         told = record.getMessage().partition(": ")[2]
-        fix = _tls_fix(told)
+        fix = _fix(told)
         self.text = f"{told}: {fix}" if fix else self.text
 
 
@@ -371,9 +377,9 @@ def _cause(error: BaseException) -> str:
         packet = Packet.CONNACK if isinstance(error, MqttConnectError) else Packet.DISCONNECT
         fix = reason(packet, code.value).fix
     else:
-        fix = _tls_fix(told)
+        fix = _fix(told)
     return f"{told}: {fix}" if fix else told
 
 
-def _tls_fix(told: str) -> str:
-    return next((fix for word, fix in _TLS_WORDS.items() if word in told), "")
+def _fix(told: str) -> str:
+    return next((fix for word, fix in _FIXES.items() if word in told), "")

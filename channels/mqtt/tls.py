@@ -19,7 +19,7 @@ def context(*, ca_file: Path | None, cert_file: Path | None, key_file: Path | No
     try:
         made = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        cause = f"{ca_file}: holds no certificate of an authority ({error}). Give the PEM file of whoever signed the broker's."
+        cause = f"{ca_file}: holds no certificate of an authority ({error}). Give the PEM file of whoever signed the broker's certificate."
         raise CertificateError(cause) from error
     if cert_file is not None and key_file is not None:
         try:

@@ -45,7 +45,8 @@ async def _one(name: str, make: Build, settings: Settings, *, within_s: float) -
     except TimeoutError:
         wrong = f"It was not done within {within_s:.0f} s. Try again, and look at the network between here and there."
     except Exception as error:  # noqa: BLE001 - the edge to other people's code: the other channels are still tried
-        wrong = f"{str(error) or type(error).__name__}. Correct its section in the settings."
+        told = (str(error) or type(error).__name__).rstrip(".")
+        wrong = f"{told}. Correct its section in the settings."
     return Trial(name, (Finding(name, wrong=wrong),))
 
 

@@ -1,4 +1,4 @@
-"""The kind of a setting that names the certificates of an authority: read once here, so that a bad file is told at the start."""
+"""Settings that name certificates: read once here, so that a bad file is told by `warnd check` and at the start."""
 
 import ssl
 from pathlib import Path
@@ -10,7 +10,12 @@ from warnd.settings.explain import UnfitError
 from warnd.settings.kinds import ExistingFile
 
 
-def _authority(path: Path) -> Path:
+def authority(path: Path) -> Path:
+    """Return the file.
+
+    Raises:
+        UnfitError: It holds no certificate of an authority.
+    """
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:
@@ -19,4 +24,17 @@ def _authority(path: Path) -> Path:
     return path
 
 
-AuthorityFile = Annotated[ExistingFile, AfterValidator(_authority)]
+def fit_together(cert_file: Path, key_file: Path) -> bool:
+    """Say whether these are a certificate and its unencrypted private key."""
+    try:
+        ssl.create_default_context().load_cert_chain(cert_file, key_file, password=_no_password)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, and a daemon has nobody to ask")
+
+
+AuthorityFile = Annotated[ExistingFile, AfterValidator(authority)]

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from warnd.settings.explain import UnfitError
 from warnd.settings.kinds import Count, ExistingFile, Name, PathName, Port, Rate, SecretText, Table
+from warnd.settings.sections.authority_file import authority, fit_together
 
 _CONNECTION = (
     "host",
@@ -46,6 +47,8 @@ class MqttLink(Table):
     def _whole_link(self) -> Self:
         if self.ca_file and not self.tls:
             raise UnfitError("ca_file without tls checks nothing.", "Write tls = true, or take ca_file out.")
+        if self.ca_file:
+            authority(self.ca_file)
         if (self.cert_file or self.key_file) and not self.tls:
             raise UnfitError(
                 "cert_file and key_file without tls are never shown.", "Write tls = true, or take them out."
@@ -53,6 +56,9 @@ class MqttLink(Table):
         if (self.cert_file is None) != (self.key_file is None):
             given, missing = ("cert_file", "key_file") if self.cert_file else ("key_file", "cert_file")
             raise UnfitError(f"{given} without {missing} is of no use.", f"Write {missing} beside it.")
+        if self.cert_file and self.key_file and not fit_together(self.cert_file, self.key_file):
+            cause = f"{self.cert_file} and {self.key_file} are no PEM certificate with its unencrypted key."
+            raise UnfitError(cause, "Name two that belong together in cert_file and key_file.")
         if self.password and not self.username:
             raise UnfitError("password_file without username is never sent.", "Write username beside it.")
         return self
