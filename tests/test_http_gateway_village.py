@@ -11,7 +11,7 @@ from tests.fakes.gateways_over_http import Modem, open_box
 from tests.fakes.sms_http import village_toml
 from tests.fakes.texting import Door, gateway, running, sent, text_to
 from tests.waiting import until
-from warnd.channel import Accepted, Failed, Reply, Report, Unknown
+from warnd.channel import Accepted, Degradable, Failed, Reply, Report, Unknown
 from warnd.model.evidence import Evidence
 
 
@@ -73,6 +73,17 @@ async def test_what_was_fetched_is_kept_until_the_ledger_commits_it(tmp_path: Pa
         door.shut = False
         await until(lambda: door.committed)
     assert len(door.committed) == 1
+
+
+async def test_a_box_that_takes_texts_and_hands_nothing_out_is_told_until_it_does(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (modem, through, _):
+        assert isinstance(through, Degradable)
+        assert through.degraded() is None
+        modem.hands_out_nothing = True
+        await until(lambda: "replies are not fetched (HTTP 500" in (through.degraded() or ""))
+        assert through.problem() is None
+        modem.hands_out_nothing = False
+        await until(lambda: through.degraded() is None)
 
 
 @pytest.mark.parametrize("told", ["rubbish", 7, None])

@@ -310,7 +310,8 @@ async def test_a_degraded_pair_is_told_in_the_log_when_it_happens_and_when_it_is
         await both.send_one("b")
     told = capsys.readouterr().out
     assert told.count("sms_gateway_rests") == 1
-    assert told.count("sms_gateway_problem") == 2
+    assert told.count("sms_gateway_problem") == 1
+    assert told.count("sms_gateway_usable") == 1
     assert told.count("sms_gateway_back") == 1
 
 

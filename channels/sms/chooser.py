@@ -15,7 +15,18 @@ from starlette.routing import BaseRoute
 from channels.sms.breaker import Breaker
 from channels.sms.crew import Crew, Job, Tell
 from channels.sms.gateway import NAME, Gateway
-from warnd.channel import NOT_STARTED, Accepted, Context, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
+from warnd.channel import (
+    NOT_STARTED,
+    Accepted,
+    Context,
+    Degradable,
+    Failed,
+    Finding,
+    Outcome,
+    Outgoing,
+    ReceiptSink,
+    Unknown,
+)
 
 _KEPT = 50_000  # Attempts whose gateway is remembered; older ones are asked of both.
 _WATCH_S = 1.0
@@ -110,13 +121,14 @@ class Chooser:
         return f"No SMS can leave by either gateway. {' '.join(str(trouble) for trouble in troubles)}"
 
     def degraded(self) -> str | None:
-        """Return what is wrong with one gateway while the other carries the texts."""
+        """Return what is wrong with one gateway while the other carries the texts, or with what comes back by either."""
         if self.problem() is not None:
             return None
         for way, other in (self._ways, self._ways[::-1]):
             if trouble := way.degraded():
                 return f"Texts leave by {other.name} alone; if that fails, none does. {way.name}: {trouble}"
-        return None
+        told = [way.gateway.degraded() for way in self._ways if isinstance(way.gateway, Degradable)]
+        return next((each for each in told if each), None)
 
     @property
     def _ways(self) -> tuple[Way, Way]:
@@ -206,7 +218,10 @@ class Chooser:
             for way in self._ways:
                 problem = way.gateway.problem()
                 if problem != known.get(way.name):
-                    log.warning("sms_gateway_problem", gateway=way.name, problem=problem)
+                    if problem:
+                        log.warning("sms_gateway_problem", gateway=way.name, problem=problem)
+                    else:
+                        log.info("sms_gateway_usable", gateway=way.name)
                 known[way.name] = problem
 
 

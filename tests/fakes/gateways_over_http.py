@@ -155,6 +155,7 @@ class Modem(Box):
     reports: list[dict[str, Any]] = field(default_factory=list)
     inbox: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
+    hands_out_nothing: bool = False
 
     def routes(self) -> list[web.RouteDef]:
         """Return its endpoints."""
@@ -190,6 +191,8 @@ class Modem(Box):
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.StreamResponse:
             self.asked += 1
+            if self.hands_out_nothing:
+                return web.Response(status=500)
             after = int(request.query.get("after") or 0)
             return web.json_response({"next": str(len(kept())), key: kept()[after:]})
 

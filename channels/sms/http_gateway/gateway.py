@@ -5,13 +5,14 @@ Owns when a call is made and what its end means. It never repeats a call that ma
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import Random
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.routing import BaseRoute
 
+from channels.reach import look
 from channels.sms.crew import Crew, Job, Tell
 from channels.sms.gateway import NAME
 from channels.sms.http_gateway.bundle import Try, bundles
@@ -21,7 +22,6 @@ from channels.sms.http_gateway.pushes import Pushes
 from channels.sms.http_gateway.verdict import Reader, Verdict, judge, reference
 from channels.sms.http_gateway.wire import DoubtError, NotSentError, Wire, tls
 from channels.sms.numbers import is_number
-from channels.sms.reach import why
 from warnd.channel import NOT_STARTED, Accepted, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.clock import Clock
 from warnd.model.evidence import Evidence
@@ -48,6 +48,7 @@ class HttpGateway:
         self._calls = asyncio.Semaphore(section.calls)
         self._pushes = Pushes(section)
         self._wire: Wire | None = None
+        self._pollers: list[Poller] = []
         self._trouble: str | None = "not started yet"
         address = urlsplit(section.url)
         self._secure = address.scheme == "https"
@@ -101,6 +102,7 @@ class HttpGateway:
         try:
             async with self._crew.at_work() as tasks:
                 self._wire, self._pushes.sink = wire, sink
+                self._pollers = []
                 for feed in (self._section.reports, self._section.replies):
                     if feed is not None and feed.poll is not None:
                         poller = Poller(
@@ -111,6 +113,7 @@ class HttpGateway:
                             clock=self._clock,
                             random=self._random,
                         )
+                        self._pollers.append(poller)
                         tasks.create_task(poller.run(wire, sink), name="sms http poll")
                 await self._watch()
         finally:
@@ -121,6 +124,14 @@ class HttpGateway:
     def routes(self) -> Sequence[BaseRoute]:
         """Return where the gateway pushes to."""
         return self._pushes.routes()
+
+    def degraded(self) -> str | None:
+        """Return why nothing comes back although texts leave."""
+        troubles = [poller.trouble for poller in self._pollers if poller.trouble]
+        if not troubles or self.problem() is not None:
+            return None
+        fix = "Who answered is not known until they are. Check the polls in [sms.http], and the key."
+        return f"Texts leave by {self._host}, but {' and '.join(troubles)}. {fix}"
 
     def problem(self) -> str | None:
         """Return why no call can be made now; see `warnd.channel.Channel`."""
@@ -186,20 +197,8 @@ class HttpGateway:
 
     async def _look(self) -> str | None:
         """Connect and leave; return why it cannot be done, or None."""
-        try:
-            async with asyncio.timeout(self._section.timeout_s):
-                context = self._tls if self._secure else None
-                _, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-        except TimeoutError:
-            return f"no connection within {self._section.timeout_s:g} s"
-        except OSError as error:
-            return why(error)
-        except ValueError:  # A host that cannot be written as one (IDNA).
-            return f"{self._host} is no host name"
-        return None
+        context = self._tls if self._secure else None
+        return await look(self._host, self._port, tls=context, timeout_s=self._section.timeout_s)
 
     async def _questioned(self, asked: HttpProbe) -> Finding:
         host = urlsplit(asked.url).hostname

@@ -11,7 +11,7 @@ from channels.sms.http_gateway.wire import DoubtError, Wire
 from warnd.channel import ReceiptSink, Reply, Report
 from warnd.clock import Clock
 from warnd.settings.sections.sms_http import SmsHttp
-from warnd.settings.sections.sms_http_feeds import HttpFeed, HttpPoll
+from warnd.settings.sections.sms_http_feeds import HttpFeed, HttpPoll, HttpReports
 from warnd.settings.sections.sms_http_words import point, word
 
 _OK = 200
@@ -24,17 +24,22 @@ class Poller:
     """Asks again and again.
 
     The cursor is kept in memory only: after a restart the gateway is asked from the beginning, and what comes twice counts once.
+
+    Attributes:
+        trouble: Why nothing is fetched right now, or None.
     """
 
     def __init__(
         self, feed: HttpFeed, poll: HttpPoll, *, section: SmsHttp, composer: Composer, clock: Clock, random: Random
     ) -> None:
+        self.trouble: str | None = None
         self._feed = feed
         self._poll = poll
         self._section = section
         self._composer = composer
         self._clock = clock
         self._random = random
+        self._what = "reports" if isinstance(feed, HttpReports) else "replies"
         self._cursor = ""
         self._uncommitted: list[Report | Reply] = []
 
@@ -46,10 +51,12 @@ class Poller:
                 more = await self.once(wire, sink)
             except Exception as error:  # noqa: BLE001 - the edge to other people's answers: none may end the gateway
                 failures += 1
-                _log.warning("sms_poll_failed", cause=str(error) or repr(error), failures=failures)
+                cause = str(error) or repr(error)
+                self.trouble = f"its {self._what} are not fetched ({cause})"
+                _log.warning("sms_poll_failed", what=self._what, cause=cause, failures=failures)
                 await self._clock.sleep(self._poll.every_s + self._backoff_s(failures))
             else:
-                failures = 0
+                failures, self.trouble = 0, None
                 await self._clock.sleep(0 if more else self._poll.every_s)
 
     async def once(self, wire: Wire, sink: ReceiptSink) -> bool:
