@@ -98,6 +98,12 @@ async def test_text_is_never_taken_for_options_or_markup() -> None:
         ("yue-Hant", "yue"),
         ("en-US", "en"),
         ("bo", "bo"),
+        ("../../../../dev/zero", "und"),
+        ("/etc/passwd", "und"),
+        ("mb/mb-us1", "und"),
+        ("-f", "und"),
+        ("en+f3", "und"),
+        ("", "und"),
     ],
 )
 def test_each_language_has_its_voice(lang: str, voice: str) -> None:
