@@ -19,7 +19,7 @@ from warnd.model import cap
 from warnd.web.news import Listener, sign_of_life
 from warnd.web.places import Places
 from warnd.web.site import Site
-from warnd.web.sse import Streams
+from warnd.web.sse import Streams, address_of
 
 VILLAGE, OTHER_VILLAGE = "990101001002", "990101002001"
 
@@ -155,6 +155,16 @@ async def test_one_address_cannot_take_all_streams(served: Served) -> None:
         over.set()
     await until(lambda: streams.count == 0)
     assert not streams.by_address
+
+
+def test_whoever_has_a_network_of_addresses_is_one_visitor() -> None:
+    def of(address: str) -> str:
+        return address_of({"client": (address, 4711)})
+
+    assert of("2001:db8:1:2::1") == of("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
+    assert of("2001:db8:1:3::1") != of("2001:db8:1:2::1")
+    assert of("::ffff:192.0.2.1") != of("::ffff:192.0.2.2")
+    assert (of("192.0.2.1"), of("testclient"), address_of({})) == ("192.0.2.1", "testclient", "")
 
 
 async def test_a_script_sees_that_the_stream_lives_and_what_time_it_is() -> None:

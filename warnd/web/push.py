@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,13 @@ from warnd.ledger.values import to_ms
 from warnd.model.push import BadSubscription, Subscription, endpoint_hash
 from warnd.web.doors import doors_of
 from warnd.web.problems import Problem
+from warnd.web.sse import address_of
 
 _BODY_MAX = 4_096
 _LANG_MAX = 35  # RFC 5646 §4.4.1.
 _PER_S, _BURST = 20.0, 100.0
+_PER_S_EACH, _BURST_EACH = 5.0, 40.0  # From one address, which a whole school may share: most is left for others.
+_ADDRESSES_KEPT = 1_000
 _REFUSALS: dict[Refused, tuple[int, str]] = {
     "unknown_region": (422, "This centre serves no region with this code. Take the code from a page under /p/."),
     "too_many_places": (409, "This browser is subscribed to as many places as it may be. End one of them first."),
@@ -47,7 +51,9 @@ class Subscribing:
 
     def __init__(self, push: Push, *, monotonic: Callable[[], float]) -> None:
         self._push = push
+        self._monotonic = monotonic
         self._pace = Pace(monotonic)
+        self._paces: OrderedDict[str, Pace] = OrderedDict()
         self._turn = asyncio.Lock()
 
     def routes(self) -> list[Route]:
@@ -62,11 +68,19 @@ class Subscribing:
         return JSONResponse({"key": self._push.key}, headers={"Cache-Control": "no-cache"})
 
     async def _serve(self, request: Request) -> Response:
-        if not self._pace.lets_through():
+        if not self._pace_of(address_of(request.scope)).lets_through() or not self._pace.lets_through():
             raise Problem(429, "Too many ask at once. Try again in a minute.", headers={"Retry-After": "60"})
         asked = await _asked(request)
         async with self._turn:
             return await (self._subscribe if request.method == "POST" else self._unsubscribe)(request, asked)
+
+    def _pace_of(self, address: str) -> "Pace":
+        """Return the pace of one address, so that nobody takes all there is; those not heard of the longest are forgotten."""
+        pace = self._paces.pop(address, None) or Pace(self._monotonic, per_s=_PER_S_EACH, burst=_BURST_EACH)
+        self._paces[address] = pace
+        while len(self._paces) > _ADDRESSES_KEPT:
+            self._paces.popitem(last=False)
+        return pace
 
     async def _subscribe(self, request: Request, asked: dict[str, Any]) -> Response:
         try:
@@ -109,15 +123,16 @@ class Subscribing:
 class Pace:
     """Lets a number of requests a second through, and for a moment more."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], *, per_s: float = _PER_S, burst: float = _BURST) -> None:
         self._monotonic = monotonic
-        self._left = _BURST
+        self._per_s, self._burst = per_s, burst
+        self._left = burst
         self._at = monotonic()
 
     def lets_through(self) -> bool:
         """Count one request; False = too many."""
         now = self._monotonic()
-        self._left = min(_BURST, self._left + (now - self._at) * _PER_S)
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1.0:
             return False

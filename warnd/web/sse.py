@@ -7,6 +7,7 @@ misses nothing but the states in between.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import IPv6Address, IPv6Network
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -126,9 +127,17 @@ class EventStream(Response):
 
 
 def address_of(scope: Scope) -> str:
-    """Return the address of whoever asks, "" if it is unknown."""
+    """Return the address of whoever asks, "" if it is unknown.
+
+    Of an IPv6 address only the network: whoever has one address has 2^64 of them (RFC 6177), and would be as many visitors.
+    """
     client = scope.get("client")
-    return str(client[0]) if client else ""
+    told = str(client[0]) if client else ""
+    try:
+        address = IPv6Address(told)
+    except ValueError:
+        return told
+    return told if address.ipv4_mapped else str(IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 async def _left(receive: Receive) -> None:
