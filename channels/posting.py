@@ -1,6 +1,5 @@
 """One POST to somebody else's server: bounded in time and size, never redirected; a failure says whether it may have arrived."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -98,20 +97,6 @@ def outcome(
             return Unknown(reason)
         case never:
             assert_never(never)
-
-
-async def connects(host: str, port: int, *, tls: bool, timeout_s: float) -> str | None:
-    """Open a connection and close it again, without asking anything; return what is wrong, or None."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host, port, ssl=tls or None)
-            writer.close()
-            await writer.wait_closed()
-    except TimeoutError:
-        return f"no connection within {timeout_s:g} s"
-    except OSError as error:
-        return _cause(error)
-    return None
 
 
 async def _said(response: aiohttp.ClientResponse) -> str:

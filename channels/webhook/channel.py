@@ -1,6 +1,7 @@
 """Posts every public message to other systems, signed. Accepted is the most it can prove: nobody knows what a system does with it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
@@ -8,7 +9,8 @@ from standardwebhooks import Webhook as Signer
 from starlette.routing import BaseRoute
 
 from channels.crowd import Crowd
-from channels.posting import Answer, Poster, connects, outcome
+from channels.posting import Answer, Poster, outcome
+from channels.reach import look
 from channels.webhook.body import body
 from channels.webhook.statuses import meaning
 from warnd.channel import Failed, Finding, Message, Outcome, Outgoing, ReceiptSink
@@ -67,7 +69,8 @@ class WebhookChannel:
         parts = urlsplit(self._endpoints[address].url)
         tls = parts.scheme == "https"
         port = parts.port or (443 if tls else 80)
-        wrong = await connects(parts.hostname or "", port, tls=tls, timeout_s=self._timeout_s)
+        trusted = ssl.create_default_context() if tls else None
+        wrong = await look(parts.hostname or "", port, tls=trusted, timeout_s=self._timeout_s)
         about = f"webhook {address.removeprefix(PREFIX)} at {parts.hostname}:{port}"
         if wrong is None:
             return Finding(about, told="takes connections; nothing was posted")

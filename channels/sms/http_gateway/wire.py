@@ -7,10 +7,10 @@ from datetime import datetime
 import aiohttp
 from yarl import URL
 
+from channels.reach import why
 from channels.retry_after import retry_after_s
 from channels.sms.http_gateway.compose import Request
 from channels.sms.http_gateway.verdict import Answer
-from channels.sms.reach import why
 
 ANSWER_MAX = 4 << 20
 _IDLE_S = 4.0  # Shorter than gateways keep idle connections: one that they close under a call leaves its fate unknown.

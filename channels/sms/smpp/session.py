@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import smpp34
 import structlog
 
-from channels.sms.reach import why
+from channels.reach import why
 from channels.sms.smpp.pdus import (
     BIND_TRANSCEIVER,
     DELIVER_SM,
