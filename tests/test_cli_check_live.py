@@ -101,6 +101,17 @@ def test_a_parts_file_that_could_not_be_written_is_told_before_a_start(home: Pat
     assert _checked(home)[0] == 0
 
 
+def test_a_channel_that_no_plan_names_is_noted(home: Path) -> None:
+    _add(home, '[apprise]\nservices = ["dingtalk"]')
+    code, out, _ = _checked(home)
+    assert code == 0
+    assert "NOTE: no plan names apprise, so nobody is told that way." in out
+    plans = home / "plans.toml"
+    plans.write_text(plans.read_text("utf-8").replace('channels = ["sms"', 'channels = ["apprise", "sms"'), "utf-8")
+    (home / "warnd.toml").write_text(f'plans_file = "plans.toml"\n{(home / "warnd.toml").read_text("utf-8")}', "utf-8")
+    assert "NOTE: no plan" not in _checked(home)[1]
+
+
 def test_answer_links_that_nobody_can_open_are_noted(home: Path) -> None:
     _add(home, '[email]\nhost = "127.0.0.1"\nport = 1\nstart_tls = false\nsender = "warn@qinghe.example"')
     code, out, _ = _checked(home)

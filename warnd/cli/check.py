@@ -21,12 +21,16 @@ from warnd.ledger.store import StoreError, open_engine, ready, sqlite_path
 from warnd.model.loudspeaker import KeyFileError, load_private_key
 from warnd.model.push import load_vapid_key
 from warnd.render.speech import rehearse, studio_of
-from warnd.settings import Settings, SettingsError
+from warnd.settings import Settings, SettingsError, load_plans
 
 Live = Annotated[
     bool, typer.Option("--live", help="Also try every gateway, server and broker; nobody is told anything.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print what was found as one JSON document.")]
+
+_BY_PLAN = frozenset(
+    {"apprise", "email", "mqtt", "sms"}
+)  # The others tell whoever looks or subscribed, without a plan.
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,19 @@ def _channels(settings: Settings) -> str:
     sections = {name: getattr(settings, name, None) for name in STRONGEST}
     on = [name for name, section in sections.items() if section and getattr(section, "site", True)]
     off = [name for name in sections if name not in on]
-    return f"on: {', '.join(on) or 'none'}; off: {', '.join(off) or 'none'}"
+    told = f"on: {', '.join(on) or 'none'}; off: {', '.join(off) or 'none'}"
+    idle = [name for name in on if name in _BY_PLAN.difference(_planned(settings))]
+    note = f"NOTE: no plan names {', '.join(idle)}, so nobody is told that way. Add it in plans_file."
+    return f"{told}. {note}" if idle else told
+
+
+def _planned(settings: Settings) -> set[str]:
+    """Return the channels that plans name; all, where the plans cannot be read, which `files` tells."""
+    try:
+        plans = load_plans(settings.plans_file, strongest=STRONGEST)
+    except SettingsError:
+        return set(STRONGEST)
+    return {name for plan in plans for audience in plan.audiences for name in audience.channels}
 
 
 def _links(settings: Settings) -> str:
