@@ -125,6 +125,16 @@ async def test_whoever_takes_texts_but_shows_no_account_gets_texts(status: int) 
         running.cancel()
 
 
+async def test_a_state_that_nobody_published_stops_no_text() -> None:
+    async with on_stage() as stage:
+        stage.twilio.status = "queued"
+        looks = sum(stage.twilio.asked.values())
+        await stage.clock.advance(15)
+        await until(lambda: sum(stage.twilio.asked.values()) > looks)
+        assert isinstance(await stage.send_one(), Accepted)
+        assert stage.gateway.problem() is None
+
+
 async def test_an_account_that_texts_and_looks_do_not_find_stops_all_texts() -> None:
     async with on_stage() as stage:
         stage.twilio.account_status = 404

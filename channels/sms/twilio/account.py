@@ -28,6 +28,7 @@ _ASK = "Look at the account in Twilio's console"
 _SECURE = "Twilio must reach that address from the Internet, by https"
 _NOT_ASKED = "it has not been asked yet. Wait a moment"
 _HIDDEN = "it does not show the account"
+_INACTIVE = frozenset({"suspended", "closed"})  # All there is beside "active".
 _SHOWS_NOTHING = frozenset({404, 405, 429, 501})  # Of HTTP: what stands there may carry texts all the same.
 
 log = structlog.get_logger(__name__)
@@ -107,10 +108,10 @@ class Account:
         except LinkError as error:
             return f"it cannot be reached ({error}). {_NETWORK}", ""
         status = str(account.status or "")
-        if not status:
-            return f"{_HIDDEN} (no state). {_ASK}", ""
-        if status != "active":
+        if status in _INACTIVE:
             return f"the account is {status}. {_MEND[20005]}", ""
+        if status != "active":
+            return f"{_HIDDEN} (its state is {status or 'left out'}). {_ASK}", ""
         return None, f"account {account.friendly_name or self._link.account_sid} is active"
 
     def _set(self, trouble: str | None) -> None:
