@@ -211,6 +211,16 @@ def test_a_person_with_mail_alone_gets_a_mail_with_everything_in_it(
     assert "village.example" not in row["legs"][0]["address_masked"].partition("@")[0]
 
 
+@pytest.mark.parametrize("level", ["orange", "yellow", "blue"])
+def test_mail_alone_is_enough_at_every_level_of_the_shipped_plans(
+    desk: Api, box: Mailbox, people: Mapping[str, Village], level: str
+) -> None:
+    before = len(box.to("li@village.example"))
+    made = desk.release(alert([people[MAILED].code], level=level))
+    mail_to(box, "li@village.example", number=before + 1)
+    assert desk.until_evidence(made["id"], MAILED, "accepted")["state"] == ("satisfied" if level == "blue" else "open")
+
+
 def test_the_link_in_a_mail_answers_by_post_alone(
     desk: Api, office: House, box: Mailbox, people: Mapping[str, Village]
 ) -> None:
