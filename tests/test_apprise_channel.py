@@ -152,6 +152,10 @@ async def test_a_code_that_nobody_published_is_tried_again_and_never_taken_for_s
     assert "0123abcd-4567-89ef" not in shown + outcome.reason
 
 
+def test_words_that_no_store_keeps_are_left_out_of_a_reason() -> None:
+    assert verdict("wecombot", 200, {"errcode": 40008, "errmsg": "bad\ud800 \0type"}).reason == "40008 bad   type"
+
+
 async def test_a_status_that_nobody_published_is_tried_again(send: Send, chat: Receiver) -> None:
     chat.answer(418)
     assert await send(_to(f"json://127.0.0.1:{chat.port}/")) == Failed("418 from json")

@@ -185,6 +185,23 @@ def test_rubbish_is_rubbish(raw: bytes) -> None:
     assert seen(raw) == Mail("rubbish")
 
 
+@pytest.mark.parametrize(
+    "sender", ["=?unicode_escape?q?li=5Cud800@b.example?=", "=?unicode_escape?q?li=5Cx00@b.example?="]
+)
+def test_an_address_that_no_store_keeps_is_rubbish(sender: str) -> None:
+    """As an answer it came back at every look; two hundred of them kept every bounce behind them from being read."""
+    assert seen(f"From: {sender}\nSubject: x\n\nhello\n".encode()) == Mail("rubbish")
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 1 Jan 99999999999999999999 00:00:00 +0000", "9" * 5000]
+)
+def test_a_date_that_no_calendar_has_takes_nothing_from_a_mail(date: str) -> None:
+    """It ended the channel: one mail of a stranger, and no warning left by mail any more."""
+    (one,) = seen(f"From: li@village.example\nSubject: x\nDate: {date}\n\nhello\n".encode()).receipts
+    assert one.at is None
+
+
 def test_a_mail_of_boxes_in_boxes_takes_no_time() -> None:
     boxes = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (each, each) for each in range(400))
     began = time.process_time()

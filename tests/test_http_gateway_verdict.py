@@ -54,6 +54,16 @@ def test_after_these_it_certainly_did_not_leave(status: int) -> None:
     assert outcome.retry == "transient"
 
 
+@pytest.mark.parametrize("told", ["\ud800", "a\0b", "x" * 1_000_000])
+def test_an_id_that_no_store_keeps_spoils_no_outcome(told: str) -> None:
+    (outcome, *_) = judge(answer({"code": "0", "id": told}), PHONES, section()).outcomes
+    assert isinstance(outcome, Accepted)
+    assert outcome.reference is not None
+    assert outcome.reference.encode().isascii()
+    assert len(outcome.reference) < 5_000
+    assert "\0" not in outcome.reference
+
+
 @pytest.mark.parametrize(("status", "wait_s"), [(429, 7.0), (503, 7.0)])
 def test_a_gateway_that_says_how_long_to_wait_is_heeded(status: int, wait_s: float) -> None:
     outcome = judge(answer(b"", status=status, retry_after_s=wait_s), PHONES, section()).outcomes[0]

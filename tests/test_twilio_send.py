@@ -100,7 +100,16 @@ async def test_a_refusal_is_a_failure_of_its_own_kind_and_spoils_no_other_try(
 
 @pytest.mark.parametrize(
     ("told", "seconds"),
-    [("0", 0.0), ("12", 12.0), ("999999999999", 3600.0), ("soon", 2.0), ("-5", 2.0), ("", 2.0), ("１２", 2.0)],
+    [
+        ("0", 0.0),
+        ("12", 12.0),
+        ("999999999999", 3600.0),
+        ("soon", 2.0),
+        ("-5", 2.0),
+        ("", 2.0),
+        ("１２", 2.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 3600.0),
+    ],
 )
 async def test_the_time_that_twilio_asks_for_is_read_within_an_hour(told: str, seconds: float) -> None:
     async with on_stage() as stage:

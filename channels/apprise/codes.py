@@ -128,5 +128,5 @@ def verdict(service: str, status: int, body: Any) -> Verdict:
         return Verdict("accepted", "")
     if not isinstance(code, int) or isinstance(code, bool):
         return Verdict(None, f"{service} answered without a code")
-    words = " ".join(str(body.get(told.says, "")).split())[:80]
+    words = "".join(each if each.isprintable() else " " for each in str(body.get(told.says, ""))[:80])
     return Verdict(told.codes.get(code), f"{code} {words}".strip())

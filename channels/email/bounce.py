@@ -14,12 +14,15 @@ from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Literal
 
+import structlog
+
 from channels.email.codes import anonymous, lost_for_good
 from channels.email.verp import Tokens
 from warnd.channel import Receipt, Reply, Report
 from warnd.model.evidence import Evidence
 
 CHANNEL = "email"
+_log = structlog.get_logger(__name__)
 _LINES, _TEXT_MAX, _REASON_MAX, _RAW_MAX = 5, 500, 160, 400
 _BOUNDARIES_MAX = (
     30  # Each line is compared with all that are open: five hundred in one mail take seconds, thirty nothing.
@@ -57,8 +60,9 @@ def read(raw: bytes, tokens: Tokens, *, own: frozenset[str] = frozenset()) -> Ma
         return Mail("rubbish")
     try:
         return _read(message_from_bytes(raw), tokens, own)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return Mail("rubbish")  # The parser of the library breaks on some hostile headers.
+    except Exception as error:  # noqa: BLE001 - the edge to strangers' mail: the library's parser breaks on some in ever new ways
+        _log.info("email_not_understood", error=type(error).__name__)
+        return Mail("rubbish")
 
 
 def _read(mail: Message, tokens: Tokens, own: frozenset[str]) -> Mail:
@@ -71,7 +75,8 @@ def _read(mail: Message, tokens: Tokens, own: frozenset[str]) -> Mail:
     if address.lower() in own:
         return Mail("noise")
     words = _first_lines(mail)
-    if "@" not in address or not words or _header(mail, "Return-Path").strip() == "<>":
+    # A character set that a header names may bring halves of surrogate pairs, which no store keeps: its mail would stay for ever.
+    if "@" not in address or not address.isprintable() or not words or _header(mail, "Return-Path").strip() == "<>":
         return Mail("rubbish")
     # With its subject no answer is a bare "1", "ok" or "stop": anybody can write such a mail in another's name, so it settles nothing.
     text = f"Subject: {_one_line(_header(mail, 'Subject'))}\n{words}"[:_TEXT_MAX]
@@ -182,6 +187,6 @@ def _header(mail: Message, name: str) -> str:
 def _moment(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else None

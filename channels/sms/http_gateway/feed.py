@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from channels.sms.gateway import NAME
 from channels.sms.http_gateway.numbers import address
-from channels.sms.http_gateway.verdict import reference
+from channels.sms.http_gateway.verdict import reference, storable
 from warnd.channel import Reply, Report
 from warnd.model.evidence import Evidence
 from warnd.settings.sections.sms_http import SmsHttp
@@ -20,7 +20,6 @@ from warnd.settings.sections.sms_http_words import point, word
 
 _RAW_MAX = 500
 _FIELDS_MAX = 1000
-_VALUE_MAX = 4000  # Characters of one value; the longest text that phones send has 1,530.
 _DIGITS_MAX = 4
 
 
@@ -108,12 +107,7 @@ def _reply(entry: Any, feed: HttpReplies, section: SmsHttp) -> Reply | None:
 
 def _at(entry: Any, pointer: str | None) -> str | None:
     told = None if pointer is None else word(point(entry, pointer))
-    return None if told is None else _storable(told)
-
-
-def _storable(told: str) -> str:
-    """Return a text without what JSON can say and no store can keep: halves of surrogate pairs, zeros."""
-    return told[:_VALUE_MAX].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return None if told is None else storable(told)
 
 
 def _count(entry: Any, pointer: str | None) -> int | None:
@@ -143,4 +137,4 @@ def _moment(told: str | None, feed: HttpFeed) -> datetime | None:
 
 
 def _raw(entry: Any) -> str:
-    return _storable(json.dumps(entry, ensure_ascii=False)[:_RAW_MAX])
+    return storable(json.dumps(entry, ensure_ascii=False)[:_RAW_MAX])

@@ -16,6 +16,7 @@ from warnd.settings.sections.sms_http_feeds import HttpWord
 from warnd.settings.sections.sms_http_words import point, word
 
 _REASON_MAX = 120
+_VALUE_MAX = 4000  # Characters of one value; the longest text that phones send has 1,530.
 _log = structlog.get_logger(__name__)
 
 
@@ -47,7 +48,12 @@ class Verdict:
 
 def reference(told: str | None) -> str | None:
     """Return a gateway's own id as a reference of this channel, or None."""
-    return f"http:{told}" if told else None
+    return f"http:{storable(told)}" if told else None
+
+
+def storable(told: str) -> str:
+    """Return a text without what JSON can say and no store can keep: halves of surrogate pairs, zeros, and no longer than texts are."""
+    return told[:_VALUE_MAX].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 class Reader:

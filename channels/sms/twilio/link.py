@@ -107,7 +107,7 @@ class Link:
 
     def _told_time(self, header: str) -> None:
         """Learn from an answer's Date (RFC 9110 §6.6.1)."""
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             self._ahead = utc(parsedate_to_datetime(header)) - self._clock.now()
 
     @property
@@ -134,7 +134,8 @@ async def heeded() -> AsyncIterator[None]:
         raise DoubtfulError("no answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
         raise DoubtfulError(f"connection lost: {type(error).__name__}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:  # The library trusts what it parses.
+    # The library trusts what it parses.
+    except (ValueError, OverflowError, TypeError, KeyError, AttributeError) as error:
         raise DoubtfulError("the answer is no message") from error
 
 
