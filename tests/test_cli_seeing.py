@@ -160,11 +160,12 @@ def test_coverage_json_hands_page_parameters_on(api: FakeApi) -> None:
 
 def test_channels_stand_side_by_side_each_by_what_came_by_it(api: FakeApi) -> None:
     came = {"accepted": 1, "delivered": 2, "presented": 0, "acknowledged": 3}
-    totals = {"channels": {"sms": came, "email": came | {"delivered": 0}}, "planned": True}
+    totals = {"channels": {"sms": came, "email": came | {"delivered": 0}, "apprise": came}, "planned": True}
     api.answer("GET", "/api/v1/warnings/w2", WARNING | {"id": "w2", "totals": totals})
     lines = run("status", "w2", WARND_URL=api.url).out.splitlines()
     told = [line for line in lines if line.startswith("  by ")]
     assert told == [
+        "  by apprise accepted 1 | delivered 2 | presented 0 | acknowledged 3",
         "  by email  accepted 1 | delivered 0 | presented 0 | acknowledged 3",
         "  by sms    accepted 1 | delivered 2 | presented 0 | acknowledged 3",
     ]

@@ -89,6 +89,11 @@ async def test_nothing_of_a_slide_is_cut_off_on_any_screen(
         assert await shown.evaluate(
             "each => each.scrollHeight <= each.clientHeight && each.scrollWidth <= each.clientWidth"
         )
+        if height > width:
+            until = shown.locator(".until")
+            assert await until.evaluate("each => each.scrollWidth <= each.clientWidth"), (
+                "who warns is whole, in two lines"
+            )
         size = float((await shown.evaluate("each => each.style.fontSize")).removesuffix("vmin"))
         assert size == 1 if (width, height) in {(1920, 1080), (1280, 720)} else size >= 0.6
     await page.close()

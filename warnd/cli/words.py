@@ -54,7 +54,7 @@ def totals(warning: Mapping[str, Any]) -> list[str]:
         f"Villages    {villages(warning)}",
         f"Evidence    {_beside(counts.get('evidence') or {}, _EVIDENCE)}",
         *(
-            f"  by {plain(channel):7}{_beside(came, _EVIDENCE[1:])}"
+            f"  by {plain(channel):6} {_beside(came, _EVIDENCE[1:])}"
             for channel, came in sorted((counts.get("channels") or {}).items())
         ),
         f"Deliveries  {_beside(counts.get('deliveries') or {}, _STATES)}",
