@@ -131,9 +131,11 @@ class Session:
         except (OSError, EOFError) as error:
             raise BindError("it closed the connection instead of answering the bind") from error
         except GarbageError as error:
-            raise BindError(f"what answers there is no message centre: {error}") from error
+            raise BindError(f"what answers there is no message centre; check host, port and tls: {error}") from error
         if frame.command not in {command | RESPONSE, GENERIC_NACK} or frame.sequence not in {sequence, 0}:
-            raise BindError("what answers there is no message centre: it answers something else than the bind")
+            raise BindError(
+                "what answers there is no message centre; check host and port: it answers something else than the bind"
+            )
         if frame.status != OK:
             raise BindError(bind_refusal(frame.status), frame.status)
 
