@@ -14,7 +14,7 @@ def retry_after_s(told: str | None, *, now: datetime) -> float | None:
         return min(float(told[:9]), LONGEST_S)
     try:
         moment = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):  # A zone of a million hours.
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(0.0, (aware - now).total_seconds()), LONGEST_S)

@@ -1,18 +1,22 @@
 """What visitors of one place see: what touches it, from above or below, by geocode or polygon, and nothing else."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from tests.fakes.rows import COUNTY, Rows
 from tests.fakes.web_centre import EN, ZH, Centre, after, centre, flood
+from tests.waiting import until
 from warnd.ledger import schema, views
-from warnd.ledger.store import open_inline
+from warnd.ledger.store import Ledger, open_inline
 from warnd.model import cap
+from warnd.web.places import Places
 
 TOWNSHIP, OTHER_TOWNSHIP = "990101001000", "990101002000"
 VILLAGE, OTHER_VILLAGE = "990101001002", "990101002001"
@@ -178,6 +182,33 @@ async def test_a_strange_query_finds_nothing_and_breaks_nothing(built: Centre) -
             assert len(answered.content) < 20_000
             assert "<b>" not in answered.text
     assert (await page(built, f"/p/{VILLAGE}"))[0] == 200
+
+
+@dataclass
+class _Held:
+    """The ledger, in which searching takes until it is let go."""
+
+    ledger: Ledger
+    go: asyncio.Event
+    searching: int = 0
+
+    async def read(self, op: Any, **values: Any) -> Any:
+        if op is views.find_places:
+            self.searching += 1
+            await self.go.wait()
+        return await self.ledger.read(op, **values)
+
+
+async def test_who_searches_keeps_nobody_from_their_place(built: Centre) -> None:
+    held = _Held(built.ledger, asyncio.Event())
+    places = Places(ledger=held, clock=built.clock, jurisdiction=())  # type: ignore[arg-type] # it is only read
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(places.named("a b c a b c"))
+        await until(lambda: held.searching == 1)
+        assert await asyncio.wait_for(places.find(VILLAGE), 5)
+        held.go.set()
+    assert held.searching == 20
 
 
 async def test_a_name_that_no_longer_holds_finds_nothing(built: Centre) -> None:

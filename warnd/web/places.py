@@ -22,6 +22,7 @@ _PLACES_KEPT = 2_000
 _KNOWN_MOST = 2_000  # Warnings remembered for one place; past ones are forgotten then.
 _FRESH_S = 30.0  # A directory changes by imports, a few times a year.
 _ASKS_AT_ONCE = 2  # Of the ledger's readers, so that those who work with warnings keep theirs.
+_SEARCHES_AT_ONCE = 1  # A wicked query takes a third of a second: who searches must not keep others from their places.
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Places:
         self._clock = clock
         self._jurisdiction = jurisdiction
         self._turns = asyncio.Semaphore(_ASKS_AT_ONCE)
+        self._searches = asyncio.Semaphore(_SEARCHES_AT_ONCE)
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     async def find(self, code: str) -> Place | None:
@@ -68,7 +70,8 @@ class Places:
 
     async def named(self, query: str) -> list[Found]:
         """Return the places that a query may mean; at most `FOUND_MOST`, and one more if there are more."""
-        found: list[Found] = await self._ask(views.find_places, query=query, limit=FOUND_MOST + 1)
+        async with self._searches:
+            found: list[Found] = await self._ask(views.find_places, query=query, limit=FOUND_MOST + 1)
         return found
 
     async def touching(self, place: Place, ids: Iterable[str]) -> frozenset[str]:
