@@ -136,6 +136,8 @@ async def test_what_cannot_be_meant_is_refused_with_the_cause(
         "https://10.0.0.1\n.push.example/1",
         "https://push.example/1\r\nX-More: 1",
         "https://push.example..../1",
+        f"https://{'a' * 64}.push.example/1",
+        f"https://{'a.' * 130}push.example/1",
     ],
 )
 async def test_nobody_can_make_the_daemon_call_an_address_of_their_choice(

@@ -18,6 +18,8 @@ from warnd.model.evidence import Evidence
 from warnd.model.push import BadSubscription, Subscription, application_server_key, endpoint_allowed, load_vapid_key
 from warnd.settings.sections.push import Push
 
+_PAUSED_MAX = 1_000  # Hosts; strangers choose them.
+
 log = structlog.get_logger(__name__)
 
 
@@ -93,6 +95,8 @@ class PushChannel:
         if known is None:
             log.warning("push_status_unknown", service=origin, status=answer.status, says=answer.says)
         if known == "throttled" and answer.retry_after_s is not None:
+            if len(self._paused) >= _PAUSED_MAX:
+                self._paused.clear()
             self._paused[origin] = self._clock.monotonic() + answer.retry_after_s
         # The address of an accepted notification is not kept: whoever knows it can delete it.
         return outcome(known or "transient", answer.reason, retry_after_s=answer.retry_after_s)

@@ -6,6 +6,7 @@ from py_vapid import Vapid02
 from warnd.clock import Clock
 
 _LIFE_S = 12 * 3_600  # RFC 8292 §2: at most a day.
+_KEPT_MAX = 1_000  # Services have a few dozen hosts; whoever invents others must not fill the memory.
 _FRESH_S = 6 * 3_600
 
 
@@ -25,5 +26,7 @@ class Signer:
         if now - at > _FRESH_S:
             expires = int(self._clock.now().timestamp()) + _LIFE_S
             made = self._vapid.sign({"aud": origin, "exp": expires, "sub": self._contact})["Authorization"]
+            if len(self._made) >= _KEPT_MAX:
+                self._made.clear()
             self._made[origin] = (now, made)
         return made

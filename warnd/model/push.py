@@ -33,7 +33,7 @@ ENDPOINT_MAX = 1_024
 _PLAIN = re.compile(
     r"[!-~]+"
 )  # ASCII without blanks and controls, which one reader of addresses drops and another keeps.
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")  # RFC 1035 §2.3.4
 _POINT_BYTES = 65  # An uncompressed point of P-256: RFC 8291 §3.1.
 _AUTH_BYTES = 16  # RFC 8291 §3.2.
 
