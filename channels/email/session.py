@@ -107,7 +107,9 @@ class Session:
         except _BROKEN as error:
             self._client.close()
             return _broken(error, step)
-        except BaseException:
+        except (
+            BaseException
+        ):  # Cancelled, above all: a session that was left in the middle of a mail can carry no other.
             self._client.close()
             raise
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.contract.harness import Fault, Harness, OtherSide
 from tests.fakes.gateways_over_http import Modem, open_box
-from warnd.channel import Message, Outgoing, Receipt, Report, Text
-from warnd.model.evidence import Evidence
+from tests.fakes.phones import TextingSide
+from warnd.channel import Message, Outgoing, Text
 from warnd.resources import shipped
 
 DRILL_MARK = "【演练】"
@@ -39,12 +39,10 @@ def village_toml(modem: Modem) -> str:
     return example.replace("timeout_s = 15", "timeout_s = 1\nwatch_s = 0.05").replace("calls = 1\n", "calls = 30\n")
 
 
-class ModemSide:
+class ModemSide(TextingSide):
     """See `OtherSide`. Drills go to the same phones; only their mark tells them apart."""
 
     faults: frozenset[Fault] = frozenset({"refuse", "hang", "die"})
-    drills = True
-    receipts = True
 
     def __init__(self, modem: Modem) -> None:
         self.toml = village_toml(modem)
@@ -64,10 +62,6 @@ class ModemSide:
         return tuple(
             self._messages[taken.id] for taken in self._modem.taken if taken.text.startswith(DRILL_MARK) == drill
         )
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the sms channel announced {message_id}")
 
     async def accept(self) -> None:
         """Answer again; what hung is never answered."""
@@ -89,10 +83,3 @@ class ModemSide:
     async def give_receipt(self, outgoing: Outgoing) -> None:
         """Have a report ready for whoever asks."""
         self._modem.reports.append({"id": outgoing.attempt, "state": "delivered", "at": 1783063812})
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Tell by the attempt."""
-        match receipt:
-            case Report(attempt=attempt, evidence=evidence):
-                return attempt == outgoing.attempt and evidence is Evidence.DELIVERED
-        return False

@@ -12,10 +12,10 @@ from pathlib import Path
 import smpp34
 
 from tests.contract.harness import Fault, Harness, OtherSide
+from tests.fakes.phones import TextingSide
 from tests.fakes.relay import Relay
 from tests.ports import free_port
-from warnd.channel import Message, Outgoing, Receipt, Report, Text
-from warnd.model.evidence import Evidence
+from warnd.channel import Message, Outgoing, Text
 
 DRILL_MARK = "DRILL "
 _RSYSERR = 0x08
@@ -51,12 +51,10 @@ async def _started(folder: Path) -> AsyncIterator[OtherSide]:
         await server.stop()
 
 
-class CentreSide:
+class CentreSide(TextingSide):
     """See `OtherSide`. Drills go to the same phones; only their mark tells them apart."""
 
     faults: frozenset[Fault] = frozenset({"refuse", "hang", "die"})
-    drills = True
-    receipts = True
 
     def __init__(self, server: smpp34.Server, relay: Relay, tasks: asyncio.TaskGroup) -> None:
         self.toml = (
@@ -90,10 +88,6 @@ class CentreSide:
         """Return what was taken."""
         return tuple(self._messages[phone] for phone, text in self._taken if text.startswith(DRILL_MARK) == drill)
 
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the sms channel announced {message_id}")
-
     async def accept(self) -> None:
         """Listen, and take everything; what hung is never answered."""
         self._mischief = None
@@ -119,13 +113,6 @@ class CentreSide:
         """Deliver nothing more."""
         for task in self._giving:
             task.cancel()
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Tell by the attempt."""
-        match receipt:
-            case Report(attempt=attempt, evidence=evidence):
-                return attempt == outgoing.attempt and evidence is Evidence.DELIVERED
-        return False
 
     async def serve(self) -> None:
         """Take binds and submits until cancelled."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.harness import Fault, Harness, OtherSide
-from warnd.channel import Message, Outgoing, Receipt, Report, Text
-from warnd.model.evidence import Evidence
+from tests.fakes.phones import TextingSide
+from warnd.channel import Message, Outgoing, Text
 
 DRILL_MARK = "【演练】"
 
@@ -29,13 +29,11 @@ async def _started(folder: Path) -> AsyncIterator[OtherSide]:
     yield SpoolSide(folder / "spool")
 
 
-class SpoolSide:
+class SpoolSide(TextingSide):
     """See `OtherSide`. Drills go to the same phones; only their mark tells them apart."""
 
     toml = '[sms]\nprovider = "spool"\n[sms.spool]\ndir = "spool"\n'
     faults: frozenset[Fault] = frozenset({"refuse", "die"})
-    drills = True
-    receipts = True
     hurry = 10.0  # What the ledger could not take is tried again after seconds.
 
     def __init__(self, folder: Path) -> None:
@@ -55,10 +53,6 @@ class SpoolSide:
         files = sorted(self._out.glob("[!.]*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
         texts = [json.loads(path.read_text("utf-8")) for path in files]
         return tuple(text["message_id"] for text in texts if text["text"].startswith(DRILL_MARK) == drill)
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the sms channel announced {message_id}")
 
     async def accept(self) -> None:
         """Put back what was moved away."""
@@ -84,13 +78,6 @@ class SpoolSide:
     async def give_receipt(self, outgoing: Outgoing) -> None:
         """Report the text as delivered."""
         put_letter(self._folder, f"{outgoing.attempt}-dlr", {"attempt": outgoing.attempt, "status": "delivered"})
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Tell by the attempt."""
-        match receipt:
-            case Report(attempt=attempt, evidence=evidence):
-                return attempt == outgoing.attempt and evidence is Evidence.DELIVERED
-        return False
 
     def _move(self, path: Path) -> None:
         kept = path.with_name(f"{path.name}-kept")

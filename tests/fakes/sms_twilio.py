@@ -8,9 +8,9 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from tests.contract.harness import Fault, Harness, OtherSide
+from tests.fakes.phones import TextingSide
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, Site, fake_twilio
-from warnd.channel import Message, Outgoing, Receipt, Report, Text
-from warnd.model.evidence import Evidence
+from warnd.channel import Message, Outgoing, Text
 
 DRILL_MARK = "【演练】"
 
@@ -40,12 +40,10 @@ def twilio_toml(url: str, *, sender: str = SENDER) -> str:
     )
 
 
-class TwilioSide:
+class TwilioSide(TextingSide):
     """See `OtherSide`. Drills go to the same phones; only their mark tells them apart."""
 
     faults: frozenset[Fault] = frozenset({"refuse", "hang", "die"})
-    drills = True
-    receipts = True
     hurry = 60.0  # A lost callback is asked after in minutes, the account looked at in quarters of one.
 
     def __init__(self, site: Site) -> None:
@@ -66,10 +64,6 @@ class TwilioSide:
         """Read what Twilio keeps."""
         kept = [one.form for one in self._twilio.heard() if one.form["Body"].startswith(DRILL_MARK) == drill]
         return tuple(self._messages[form["StatusCallback"].partition("attempt=")[2]] for form in kept)
-
-    def announce(self, message_id: str) -> None:
-        """Fail: there is no public site here."""
-        raise AssertionError(f"the sms channel announced {message_id}")
 
     def reaches(self, app: ASGIApp) -> None:
         """Call back there."""
@@ -98,10 +92,3 @@ class TwilioSide:
         (one,) = [one for one in self._twilio.heard() if one.form["StatusCallback"].endswith(f"={outgoing.attempt}")]
         answer = await self._twilio.call_back(one, "delivered")
         assert answer.status_code in {204, 503}
-
-    def is_receipt_for(self, receipt: Receipt, outgoing: Outgoing) -> bool:
-        """Tell by the attempt."""
-        match receipt:
-            case Report(attempt=attempt, evidence=evidence):
-                return attempt == outgoing.attempt and evidence is Evidence.DELIVERED
-        return False

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from lxml import etree
 
 from tests.outside import county
-from tests.outside.cap import alert, cancel_of, update_of
+from tests.outside.cap import alert, cancel_of, moment, update_of
 from tests.outside.county import Village
 from tests.outside.house import Api, House, copy_of, serving, until
 from tests.outside.mailbox import Mail, Mailbox, mailbox
@@ -122,7 +123,9 @@ def test_a_text_is_posted_as_the_published_api_wants_it(desk: Api, office: House
     assert form["Body"].startswith("【清河预警】")
     assert re.search(r"回复[1-9]确认$", form["Body"])
     assert form["StatusCallback"].startswith(f"{office.url}/receipts/twilio/status?attempt=")
-    assert 1 <= int(form["ValidityPeriod"]) <= 36000
+    expires = datetime.fromisoformat(desk.warning(made["id"])["expires"])
+    left_s = int((expires - moment()).total_seconds())
+    assert left_s <= int(form["ValidityPeriod"]) <= left_s + 60  # It was posted a moment ago.
     row = desk.until_evidence(made["id"], place.officer, "accepted")
     assert [leg["channel"] for leg in row["legs"]] == ["sms"]
     assert row["legs"][0]["address_masked"] != place.officer_phone

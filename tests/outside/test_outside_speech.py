@@ -19,7 +19,7 @@ from tests.outside.wire import LIVE
 
 pytestmark = [
     needs_mosquitto,
-    pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng speaks the recordings"),
+    pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (apt install espeak-ng)"),
 ]
 
 

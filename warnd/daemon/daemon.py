@@ -1,16 +1,9 @@
-"""The composition root: builds every part from the settings, hands each what it needs, runs them, and stops them in order.
-
-The only file that knows which channels exist, and the only place where the machine's clock and randomness enter the daemon.
-"""
+"""Everything between a CAP document and a confirmed village: how the parts are joined, run and stopped."""
 
 import asyncio
 import random
-import signal
-import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,99 +12,42 @@ from prometheus_client import CollectorRegistry
 import channels
 from warnd.bell import Bell
 from warnd.channel import Channel, Context, Publisher
-from warnd.clock import Clock, SystemClock
+from warnd.clock import Clock
+from warnd.daemon.derived import lane_limits, missing_elements, node_of, push_of, recording_limits, remarks, severities
+from warnd.daemon.files import Files
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
 from warnd.dispatch.journal import Journal
-from warnd.dispatch.lane import Lane, LaneLimits
+from warnd.dispatch.lane import Lane
 from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
-from warnd.dispatch.recordings import Limits, Recordings
+from warnd.dispatch.recordings import Recordings
 from warnd.dispatch.workshop import Workshop
 from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
 from warnd.intake.forecast import Forecaster
 from warnd.intake.reading import Policy, Reader
-from warnd.ledger import keys, node, publications
+from warnd.ledger import keys, publications
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.priority import lane
-from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, upgrade
+from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
-from warnd.model import answer, cap
-from warnd.model.authority import Authority
+from warnd.model import answer
 from warnd.model.cap import LevelRules
-from warnd.model.level import Level
-from warnd.model.plan import Plan
-from warnd.model.push import application_server_key, load_vapid_key
-from warnd.model.reason import Reason
 from warnd.model.region import stored_code
-from warnd.render import Templates, facts
-from warnd.render.speech import Studio, notes, studio_of
-from warnd.settings import Settings, load_authority, load_plans
-from warnd.settings.kinds import Endpoint
-from warnd.web import trial
+from warnd.render.speech import Studio
+from warnd.settings import Settings
 from warnd.web.answering import Links
 from warnd.web.app import create_app
-from warnd.web.doors import Node
-from warnd.web.push import Push
-from warnd.web.server import bind, serve
 
 _LANES_END_S = (
     6.0  # After SIGTERM, for what is under way; with the server's grace it stays within the ten seconds allowed.
 )
 _HEARTBEAT_S = 1.0
-_TAG_BITS = 40
 
 log = structlog.get_logger(__name__)
-
-
-class ConfigurationError(Exception):
-    """The files do not fit together; each problem is a sentence with what, where and what to do."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What was read from the files beside the settings, checked.
-
-    Attributes:
-        studio: Makes recordings for loudspeakers; None = [speech] is off.
-    """
-
-    plans: tuple[Plan, ...]
-    authority: Authority
-    templates: Templates
-    studio: Studio | None = None
-
-
-def read_files(settings: Settings) -> Files:
-    """Read and check plans, authority, templates, and what belongs to speech.
-
-    Raises:
-        SettingsError: A file has a problem; with file, line and cause.
-        ConfigurationError: The templates have one.
-    """
-    plans = load_plans(settings.plans_file, strongest=channels.STRONGEST)
-    authority = load_authority(settings.authority_file)
-    templates = Templates(
-        settings.templates_dir,
-        timezone=settings.node.timezone,
-        languages=settings.node.languages,
-        signature=(settings.sms.signature or "") if settings.sms else "",
-    )
-    problems = [*templates.check(_switched_on(settings)), *trial.problems(settings.templates_dir)]
-    if problems:
-        raise ConfigurationError(problems)
-    return Files(plans, authority, templates, studio_of(settings.speech, languages=settings.node.languages))
-
-
-def _switched_on(settings: Settings) -> frozenset[str]:
-    return frozenset(name for name in channels.CHANNELS if getattr(settings, name, None))
 
 
 class Daemon:
@@ -178,7 +114,7 @@ class Daemon:
             clock,
             studio=studio,
             workshop=self._make_workshop(studio),
-            limits=_recording_limits(settings, public_url),
+            limits=recording_limits(settings, public_url),
             writer=writer,
             bell=self.bell,
         )
@@ -201,13 +137,13 @@ class Daemon:
             desk=self.desk,
             clock=clock,
             bell=self.bell,
-            node=_node(settings),
+            node=node_of(settings),
             public_url=public_url,
             registry=self.registry,
             channels=tuple(self.channels.values()),
             problems=self.problems,
             links=Links(answer_key, tag, self.recorder.receipt),
-            push=_push(settings) if "push" in self.channels else None,
+            push=push_of(settings) if "push" in self.channels else None,
             site=settings.web.site,
             sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
@@ -224,7 +160,7 @@ class Daemon:
                 recorder=self.recorder,
                 contents=contents,
                 lookups=self.lookups,
-                limits=_limits(self.settings, name),
+                limits=lane_limits(self.settings, name),
                 writer=self._writer,
                 bell=self.bell,
                 metrics=self._metrics,
@@ -238,11 +174,11 @@ class Daemon:
         names = settings.intake.sender_names
         policy = Policy(
             plans=files.plans,
-            levels=LevelRules(names=settings.intake.level_names, severities=_severities(settings)),
+            levels=LevelRules(names=settings.intake.level_names, severities=severities(settings)),
             jurisdiction=jurisdiction,
             future_tolerance_s=settings.intake.future_tolerance_s,
-            elements=partial(_missing_elements, files.templates, names),
-            remarks=partial(_remarks, files.studio),
+            elements=partial(missing_elements, files.templates, names),
+            remarks=partial(remarks, files.studio),
             drills=settings.mqtt is not None and settings.mqtt.drill is not None,
         )
         return Desk(
@@ -352,105 +288,3 @@ class Daemon:
             before = self.clock.monotonic()
             await self.clock.sleep(_HEARTBEAT_S)
             self._metrics.lag(max(0.0, self.clock.monotonic() - before - _HEARTBEAT_S))
-
-
-def _node(settings: Settings) -> Node:
-    own = settings.node
-    return Node(name=own.name, jurisdiction=own.jurisdiction, timezone=own.timezone, languages=own.languages)
-
-
-def _push(settings: Settings) -> Push | None:
-    own = settings.push
-    if own is None:
-        return None
-    key = application_server_key(load_vapid_key(own.vapid_key_file))
-    return Push(key=key, services=own.services, most=own.subscriptions_max)
-
-
-def _severities(settings: Settings) -> dict[str, dict[str, Level]]:
-    return {
-        sender: {str(name): level for name, level in table.items()} for sender, table in settings.intake.levels.items()
-    }
-
-
-def _recording_limits(settings: Settings, public_url: str) -> Limits:
-    own = settings.speech
-    url = (own.audio_url if own is not None else None) or public_url.rstrip("/")
-    return Limits(url=url, wait_s=0.0 if own is None else own.wait_s)
-
-
-def _limits(settings: Settings, channel: str) -> LaneLimits:
-    section = getattr(settings, channel, None)
-    rate, concurrency = getattr(section, "rate_per_s", None), getattr(section, "concurrency", None)
-    return LaneLimits() if rate is None or concurrency is None else LaneLimits(rate, concurrency)
-
-
-def _missing_elements(
-    templates: Templates, sender_names: Mapping[str, str], alert: cap.Alert, level: Level | None
-) -> tuple[Reason, ...]:
-    return templates.missing(facts(alert, level=level, sender_names=sender_names))
-
-
-def _remarks(studio: Studio | None, alert: cap.Alert) -> tuple[Reason, ...]:
-    return tuple(notes(alert, used=False)) if studio is None else studio.notes(alert)
-
-
-def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Args:
-        settings: As `warnd.settings.load` returned them.
-        ready: Called once with the address when requests are answered.
-
-    Raises:
-        SettingsError, ConfigurationError: A file has a problem.
-        StoreError: The store cannot be opened, or another daemon serves it.
-        CannotListen: The address cannot be bound.
-        KeyFileError: A signing key cannot be used.
-    """
-    files = read_files(settings)
-    folder = Path(settings.store.url.removeprefix("sqlite:///")).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"Cannot make {folder}, where store.url lies: {error.strerror}. Make it, or name another."
-        ) from error
-    upgrade(settings.store.url)
-    lock = DaemonLock(settings.store.url)
-    try:
-        endpoint = settings.http.listen
-        listening = bind(endpoint.host, endpoint.port)
-        asyncio.run(_serve(settings, files, listening=listening, ready=ready))
-    finally:
-        lock.release()
-
-
-async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
-    host, port = listening.getsockname()[:2]
-    own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
-    settings = settings.model_copy(update={"http": bound})
-    chance = random.SystemRandom()
-    ledger = open_ledger(settings.store.url)
-    try:
-        tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
-        daemon = Daemon(
-            settings,
-            ledger=ledger,
-            clock=SystemClock(),
-            chance=chance,
-            writer=f"{chance.getrandbits(128):032x}",
-            tag=tag,
-            answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
-            files=files,
-            public_url=settings.http.public_url or settings.http.own_url,
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, daemon.stop)
-        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=settings.store.url)
-        await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
-        log.info("stopped")
-    finally:
-        await ledger.close()

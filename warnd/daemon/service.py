@@ -1,0 +1,86 @@
+"""The daemon as a process: its store and lock, its address, its signals."""
+
+import asyncio
+import random
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from warnd.clock import SystemClock
+from warnd.daemon.daemon import Daemon
+from warnd.daemon.files import Files, read_files
+from warnd.ledger import node
+from warnd.ledger.store import DaemonLock, StoreError, open_ledger, upgrade
+from warnd.model import answer
+from warnd.settings import Settings
+from warnd.settings.kinds import Endpoint
+from warnd.web.server import bind, serve
+
+_TAG_BITS = 40
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: As `warnd.settings.load` returned them.
+        ready: Called once with the address when requests are answered.
+
+    Raises:
+        SettingsError, ConfigurationError: A file has a problem.
+        StoreError: The store cannot be opened, or another daemon serves it.
+        CannotListen: The address cannot be bound.
+        KeyFileError: A signing key cannot be used.
+    """
+    files = read_files(settings)
+    folder = Path(settings.store.url.removeprefix("sqlite:///")).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot make {folder}, where store.url lies: {error.strerror}. Make it, or name another."
+        ) from error
+    upgrade(settings.store.url)
+    lock = DaemonLock(settings.store.url)
+    try:
+        endpoint = settings.http.listen
+        listening = bind(endpoint.host, endpoint.port)
+        asyncio.run(_serve(settings, files, listening=listening, ready=ready))
+    finally:
+        lock.release()
+
+
+async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    host, port = listening.getsockname()[:2]
+    own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
+    settings = settings.model_copy(update={"http": bound})
+    chance = random.SystemRandom()
+    ledger = open_ledger(settings.store.url)
+    try:
+        tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
+        daemon = Daemon(
+            settings,
+            ledger=ledger,
+            clock=SystemClock(),
+            chance=chance,
+            writer=f"{chance.getrandbits(128):032x}",
+            tag=tag,
+            answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
+            files=files,
+            public_url=settings.http.public_url or settings.http.own_url,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stop)
+        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=settings.store.url)
+        await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
+        log.info("stopped")
+    finally:
+        await ledger.close()
