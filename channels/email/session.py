@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from channels.break_off import break_off
 from channels.email import codes
 from channels.email.codes import Step
 from channels.email.options import ServerOptions
@@ -184,7 +185,7 @@ async def connected(options: ServerOptions) -> AsyncIterator[Session]:
         transport = client.transport or transport
         client.close()
         if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()  # `close` would wait for the other side to end TLS, too.
+            break_off(transport)  # `close` would wait for the other side to end TLS, too.
 
 
 async def _enter(client: aiosmtplib.SMTP, options: ServerOptions) -> None:

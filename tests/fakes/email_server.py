@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from channels.break_off import break_off
 from tests.fakes.certificate import write_certificate
 
 USER, PASSWORD = "warnd", "pässword of warnd"  # Not ASCII: some servers and libraries stumble over that.
@@ -166,7 +167,7 @@ def abort(one: SMTP) -> None:
     assert isinstance(one, _Faulty)
     for transport in (one.transport, one.socket):
         if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+            break_off(transport)
 
 
 def always(answer: str) -> Fault:

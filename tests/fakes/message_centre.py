@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import smpp34
 
+from channels.break_off import break_off
+
 _HEADER = struct.Struct(">IIII")
 BIND_TRANSMITTER, SUBMIT, DELIVER, UNBIND, BIND_TRANSCEIVER, ENQUIRE = 0x02, 0x04, 0x05, 0x06, 0x09, 0x15
 RESPONSE = 0x80000000
@@ -71,7 +73,7 @@ class Centre:
     def cut(self) -> None:
         """Drop the connection without a word."""
         if self.writer is not None:
-            self.writer.transport.abort()
+            break_off(self.writer.transport)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection; the newest is the one that tests write to."""
@@ -82,7 +84,7 @@ class Centre:
                 length, command, status, sequence = _HEADER.unpack(header)
                 self._take(command, status, sequence, header + await reader.readexactly(length - _HEADER.size))
         except (OSError, EOFError):
-            writer.transport.abort()
+            break_off(writer.transport)
 
     def _take(self, command: int, status: int, sequence: int, raw: bytes) -> None:
         self.commands.append(command)

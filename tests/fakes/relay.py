@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from channels.break_off import break_off
+
 _CHUNK = 65536
 
 
@@ -44,8 +46,8 @@ class Relay:
         there, away = await asyncio.open_connection("127.0.0.1", self._to_port)
 
         def cut() -> None:
-            writer.transport.abort()
-            away.transport.abort()
+            break_off(writer.transport)
+            break_off(away.transport)
 
         self._cuts.add(cut)
         try:

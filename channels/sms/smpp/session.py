@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import smpp34
 import structlog
 
+from channels.break_off import break_off
 from channels.reach import why
 from channels.sms.smpp.pdus import (
     BIND_TRANSCEIVER,
@@ -191,7 +192,7 @@ class Session:
         if self._over.done():
             return
         self._over.set_result(cause)
-        self._writer.transport.abort()
+        break_off(self._writer.transport)
         waiting, self._open = self._open, {}
         for answer in waiting.values():
             if not answer.done():

@@ -121,6 +121,7 @@ async def _world(play: Play, broker: Broker, daemon: Child, mail: Mailboxes) -> 
         "broker": broker.child.watch(),
         "daemon": daemon.watch(),
     }
+    trouble: Stop | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part, name=name) for name, part in parts.items()]
@@ -128,7 +129,9 @@ async def _world(play: Play, broker: Broker, daemon: Child, mail: Mailboxes) -> 
             for task in tasks:
                 task.cancel()
     except* Stop as failed:
-        raise _first(failed) from None
+        trouble = _first(failed)
+    if trouble is not None:  # Raised in there, Python 3.11.2 would put it into another group.
+        raise trouble
 
 
 def _first(failed: BaseExceptionGroup[Stop]) -> Stop:
