@@ -7,12 +7,39 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests import stores
+
 # Tests share the machine's cores with each other and with real servers: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
 # Programs at the far end of a channel. Where CI is set, a test that misses one fails: skipped, it would look as if the channel worked.
-COUNTERPARTS = ("mosquitto", "postfix", "smtp-sink", "dovecot", "prism", "espeak-ng", "mpg123", "chromium")
+COUNTERPARTS = (
+    "mosquitto",
+    "postfix",
+    "smtp-sink",
+    "dovecot",
+    "prism",
+    "espeak-ng",
+    "mpg123",
+    "chromium",
+    "postgresql",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose its stores."""
+    parser.addoption("--store", choices=stores.KINDS, default="sqlite", help="the kind of store that tests use")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell the tests which stores were chosen."""
+    stores.use(config.getoption("--store"))
+
+
+def pytest_unconfigure() -> None:
+    """End the servers of the stores."""
+    stores.stop()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from tests.waiting import until
-from warnd.ledger.store import LinedLedger, open_ledger, upgrade
+from warnd.ledger.store import Ledger, open_ledger, upgrade
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[LinedLedger]:
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     url = f"sqlite:///{tmp_path / 'warnd.sqlite'}"
     upgrade(url)
     ledger = open_ledger(url)
@@ -43,13 +43,13 @@ class _Held:
         assert self.go_on.wait(10)
 
 
-async def test_operations_are_written_in_the_order_in_which_they_were_asked_for(ledger: LinedLedger) -> None:
+async def test_operations_are_written_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
     keys = [f"note-{n:02}" for n in range(40)]
     await asyncio.gather(*(ledger.write(_note, key) for key in keys))
     assert await ledger.read(_notes) == keys
 
 
-async def test_an_operation_that_fails_leaves_nothing_and_is_told(ledger: LinedLedger) -> None:
+async def test_an_operation_that_fails_leaves_nothing_and_is_told(ledger: Ledger) -> None:
     def fails(conn: Connection) -> None:
         _note(conn, "note-lost")
         conn.execute(text("SELECT * FROM nowhere"))
@@ -61,7 +61,7 @@ async def test_an_operation_that_fails_leaves_nothing_and_is_told(ledger: LinedL
 
 
 async def test_what_has_begun_ends_before_its_cancellation_is_heard_and_what_waits_never_begins(
-    ledger: LinedLedger,
+    ledger: Ledger,
 ) -> None:
     held = _Held()
     async with asyncio.TaskGroup() as group:
@@ -78,12 +78,12 @@ async def test_what_has_begun_ends_before_its_cancellation_is_heard_and_what_wai
     assert await ledger.read(_notes) == ["note-begun"]
 
 
-async def test_more_readers_than_lines_take_turns(ledger: LinedLedger) -> None:
+async def test_more_readers_than_lines_take_turns(ledger: Ledger) -> None:
     await ledger.write(_note, "note-1")
     assert await asyncio.gather(*(ledger.read(_notes) for _ in range(30))) == [["note-1"]] * 30
 
 
-async def test_closing_waits_for_what_has_begun(ledger: LinedLedger) -> None:
+async def test_closing_waits_for_what_has_begun(ledger: Ledger) -> None:
     held = _Held()
     async with asyncio.TaskGroup() as group:
         begun = group.create_task(ledger.write(held.op, "note-begun"))

@@ -35,7 +35,7 @@ def test_an_upgrade_of_an_upgraded_store_changes_nothing(tmp_path: Path) -> None
     upgrade(url)
     with engine.begin() as conn:
         assert conn.execute(text("SELECT value FROM meta WHERE key = 'tag'")).scalar() == "x"
-        assert version(conn) == "0002"
+        assert version(conn) == "0003"
     engine.dispose()
 
 

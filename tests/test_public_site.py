@@ -13,7 +13,8 @@ from lxml import etree
 
 from tests.fakes.clock import START
 from tests.fakes.web_centre import CAP_TYPE, EN, PUBLIC_URL, ZH, Centre, after, centre, flood
-from warnd.ledger.store import InlineLedger, Operation
+from warnd.ledger.door import Operation
+from warnd.ledger.store import InlineLedger
 from warnd.model import cap
 from warnd.model.level import Level
 from warnd.web.site import Site

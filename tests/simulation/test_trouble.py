@@ -14,7 +14,7 @@ from tests.simulation.virtual import VirtualLoop, run
 from tests.simulation.world import Wire, obedient_phone, running, settings_for, speakers_of
 from warnd.channel import Accepted, Outcome, Outgoing, Reply, Report
 from warnd.dispatch.recorder import NotRecordable
-from warnd.ledger.store import Ledger, Operation, P, T
+from warnd.ledger.door import Ledger, Operation, P, T
 from warnd.model.evidence import Evidence
 
 V = VILLAGES

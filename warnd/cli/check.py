@@ -17,7 +17,7 @@ from warnd.cli.live import Trial, trials
 from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
-from warnd.ledger.store import StoreError, open_engine, ready, sqlite_path
+from warnd.ledger.store import StoreError, open_engine, ready, shown, sqlite_path
 from warnd.model.loudspeaker import KeyFileError, load_private_key
 from warnd.model.push import load_vapid_key
 from warnd.render.speech import rehearse, studio_of
@@ -125,11 +125,11 @@ def _store(settings: Settings) -> str:
             ready(conn)
     except DatabaseError as error:
         raise _Unfit(
-            f"{settings.store.url}: {error.orig}. It is no store of warnd; name another in store.url."
+            f"{shown(settings.store.url)}: {error.orig}. It is no store of warnd; name another in store.url."
         ) from error
     finally:
         engine.dispose()
-    return f"{settings.store.url} answers"
+    return f"{shown(settings.store.url)} answers"
 
 
 def _folders(settings: Settings) -> str:

@@ -26,7 +26,7 @@ from warnd.intake.importing.problem import Problem, Problems
 from warnd.intake.importing.summary import Options, Summary
 from warnd.intake.importing.summary import Progress as Told
 from warnd.ledger.enrolment.lease import Busy, LeaseLost
-from warnd.ledger.store import open_engine
+from warnd.ledger.store import open_engine, shown
 from warnd.settings import Settings
 
 app = typer.Typer(help="Bring regions, recipients and geocode aliases into the directory.", no_args_is_help=True)
@@ -90,7 +90,7 @@ def _door(settings: Settings) -> Iterator[Door]:
     try:
         yield Door(reading, writing, clock=SystemClock(), token=secrets.token_hex(16))
     except DBAPIError as error:
-        cause = f"Cannot work with the store {url}: {error.orig}. Nothing was imported; run it again."
+        cause = f"Cannot work with the store {shown(url)}: {error.orig}. Nothing was imported; run it again."
         raise Stop(cause, code=Exit.UNREACHABLE) from error
     finally:
         reading.dispose()

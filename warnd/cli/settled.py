@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from warnd.cli.stop import Exit, Stop
-from warnd.ledger.store import StoreError, open_engine, sqlite_path, upgrade
+from warnd.ledger.store import StoreError, open_engine, shown, sqlite_path, upgrade
 from warnd.settings import Settings, SettingsError, find, load
 
 ConfigFile = Annotated[
@@ -62,8 +62,8 @@ def open_store(settings: Settings) -> Iterator[Connection]:
             yield conn
     except DBAPIError as error:
         raise Stop(
-            f"Cannot work with the store {settings.store.url}: {error.orig}. Check that it is a warnd store, that this user may write "
-            "it, and that `warnd db upgrade` was run.",
+            f"Cannot work with the store {shown(settings.store.url)}: {error.orig}. Check that it is a warnd store, that this "
+            "user may write it, and that `warnd db upgrade` was run.",
             code=Exit.UNREACHABLE,
         ) from error
     finally:

@@ -6,6 +6,7 @@ from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings, open_store, ready_store
 from warnd.cli.stop import Exit
 from warnd.ledger import events
+from warnd.ledger.store import shown
 
 db = typer.Typer(help="Care for the store.", no_args_is_help=True)
 audit = typer.Typer(help="Check the record of what happened.", no_args_is_help=True)
@@ -23,7 +24,7 @@ def upgrade(*, config: ConfigFile = None) -> None:
     """Create the tables, or bring them to this version. Safe to repeat."""
     settings = load_settings(config)
     ready_store(settings)
-    say(f"The store {settings.store.url} is at this version.")
+    say(f"The store {shown(settings.store.url)} is at this version.")
 
 
 @audit.callback()

@@ -65,6 +65,7 @@ class Daemon:
         answer_key: bytes,
         files: Files,
         public_url: str,
+        alone: bool = True,
         build: Mapping[str, channels.Build] = channels.CHANNELS,
     ) -> None:
         self.settings = settings
@@ -98,6 +99,7 @@ class Daemon:
             chance=chance,
             writer=writer,
             bell=self.bell,
+            alone=alone,
         )
         jurisdiction = tuple(stored_code(code) for code in settings.node.jurisdiction)
         means = Means(

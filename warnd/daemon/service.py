@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -14,7 +13,7 @@ from warnd.clock import SystemClock
 from warnd.daemon.daemon import Daemon
 from warnd.daemon.files import Files, read_files
 from warnd.ledger import node
-from warnd.ledger.store import DaemonLock, StoreError, open_ledger, upgrade
+from warnd.ledger.store import DaemonLock, StoreError, open_ledger, shared, shown, sqlite_path, upgrade
 from warnd.model import answer
 from warnd.settings import Settings
 from warnd.settings.kinds import Endpoint
@@ -39,13 +38,7 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
         KeyFileError: A signing key cannot be used.
     """
     files = read_files(settings)
-    folder = Path(settings.store.url.removeprefix("sqlite:///")).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"Cannot make {folder}, where store.url lies: {error.strerror}. Make it, or name another."
-        ) from error
+    _make_room(settings.store.url)
     upgrade(settings.store.url)
     lock = DaemonLock(settings.store.url)
     try:
@@ -54,6 +47,18 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
         asyncio.run(_serve(settings, files, listening=listening, ready=ready))
     finally:
         lock.release()
+
+
+def _make_room(url: str) -> None:
+    path = sqlite_path(url)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot make {path.parent}, where store.url lies: {error.strerror}. Make it, or name another."
+        ) from error
 
 
 async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
@@ -75,11 +80,12 @@ async def _serve(settings: Settings, files: Files, *, listening: socket.socket, 
             answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
             files=files,
             public_url=settings.http.public_url or settings.http.own_url,
+            alone=not shared(settings.store.url),
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)
-        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=settings.store.url)
+        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=shown(settings.store.url))
         await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
         log.info("stopped")
     finally:

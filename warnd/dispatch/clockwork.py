@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from warnd.bell import Bell
 from warnd.clock import Clock
 from warnd.dispatch.lookups import Lookups
-from warnd.ledger import claims, deliveries, silence
+from warnd.ledger import deliveries, leases, silence
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
@@ -34,17 +34,20 @@ class Clockwork:
         chance: random.Random,
         writer: str,
         bell: Bell,
+        alone: bool = True,
     ) -> None:
+        """Take what it works with; `alone` says that nobody else serves this store."""
         self._ledger = ledger
         self._clock = clock
         self._lookups = lookups
         self._chance = chance
         self._writer = writer
         self._bell = bell
+        self._alone = alone
 
     async def start(self) -> None:
         """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about."""
-        await self._ledger.write(claims.lapse, stamp=self._stamp(), everyone=True)
+        await self._ledger.write(leases.lapse, stamp=self._stamp(), everyone=self._alone)
         await self._lookups.start()
 
     async def run(self) -> None:
@@ -73,7 +76,7 @@ class Clockwork:
 
 def _pass(conn: Connection, *, jitter: float, stamp: Stamp) -> tuple[Lapsed, bool]:
     expired = silence.expire(conn, stamp=stamp)
-    lapsed = claims.lapse(conn, stamp=stamp, everyone=False)
+    lapsed = leases.lapse(conn, stamp=stamp, everyone=False)
     broken = silence.break_silence(conn, limit=_CHUNK, jitter=jitter, stamp=stamp)
     breached = deliveries.mark_breaches(conn, limit=_CHUNK, stamp=stamp)
     completed = silence.complete(conn, stamp=stamp)

@@ -15,7 +15,6 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, all_of, priority
 from warnd.ledger.values import many
 from warnd.model.answer import LINKED
-from warnd.model.evidence import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,51 +185,3 @@ def _claimed(row: Row[Any], digit: int | None) -> Claimed:
         repeated=bool(row.repeat),
         regions=row.regions,
     )
-
-
-def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, int, str]]:
-    """Turn attempts whose lease has ended into unknown: they may have left.
-
-    `everyone` is for the start of the one daemon of a file: whoever held a lease before is gone. Returns (leg number,
-    attempt number, channel) of each, for asking the provider what became of it.
-    """
-    rows = list(
-        conn.execute(
-            text(
-                "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id, d.state AS delivery_state "
-                "FROM leg l JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
-                "WHERE l.state = 'submitting' AND (l.lease_until <= :now OR (:everyone = 1 AND l.owner <> :writer)) ORDER BY l.no"
-            ),
-            {"now": stamp.now_ms, "everyone": int(everyone), "writer": stamp.writer},
-        )
-    )
-    if not rows:
-        return []
-    conn.execute(
-        text(
-            "UPDATE attempt SET state = 'unknown', reason = 'lapsed' WHERE leg_no = :no AND number = :number AND state = 'submitting'"
-        ),
-        [{"no": row.no, "number": row.attempts} for row in rows],
-    )
-    conn.execute(
-        text(
-            "UPDATE leg SET state = :state, due_at = :due_at, repeat = 1, token = token + 1, owner = NULL, lease_until = NULL "
-            "WHERE no = :no AND state = 'submitting'"
-        ),
-        [
-            {
-                "no": row.no,
-                "due_at": stamp.now_ms + row.wait_ms,
-                "state": "done" if row.delivery_state == DeliveryState.SATISFIED else "waiting",
-            }
-            for row in rows
-        ],
-    )
-    by_message: dict[str, list[list[int]]] = {}
-    for row in rows:
-        by_message.setdefault(row.message_id, []).append([row.no, row.attempts])
-    for message_id, tries in by_message.items():
-        events.append(
-            conn, stamp=stamp, kind="attempt.unknown", message_id=message_id, data={"legs": tries, "reason": "lapsed"}
-        )
-    return [(row.no, row.attempts, row.channel) for row in rows]

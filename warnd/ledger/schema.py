@@ -57,6 +57,30 @@ token = Table(
     Column("revoked_at", Instant),
 )
 
+# Process starts that work, or worked, on this store.
+worker = Table(
+    "worker",
+    metadata,
+    Column("writer", Text, primary_key=True),  # As in leases and event chains
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),  # Its last sign of life
+)
+
+# Each due run of periodic work, once: whoever writes the row does it.
+periodic_run = Table(
+    "periodic_run",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("due_at", Instant, primary_key=True),
+    Column("writer", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", Text),  # done, or why it failed
+)
+
 # ---- the directory: who and where -----------------------------------------------------------------------------------------------
 
 region = Table(

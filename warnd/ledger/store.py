@@ -1,91 +1,43 @@
 """Opens the ledger and runs operations in transactions: the narrow door through which everything else reaches the tables.
 
 An operation is a synchronous function `op(conn, **values)` in this package; it never commits. `write` gives it one transaction that
-holds the write lock from its beginning, `read` one snapshot. A running daemon hands each operation whole to a line's thread; the inline
+holds the write lock from its beginning, `read` one snapshot. A running daemon hands each operation whole to a thread; the inline
 ledger runs them in the caller's thread, because threads would break the determinism of simulated time.
 """
 
-import asyncio
-import fcntl
-import sqlite3
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from types import TracebackType
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from warnd.ledger.line import Line
+from warnd.ledger import postgres, sqlite
+from warnd.ledger.door import Ledger, Operation, P, StoreError, T
 from warnd.ledger.migrations import NewerStore, migrate
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Operation = Callable[Concatenate[Connection, P], T]
+__all__ = [
+    "DaemonLock",
+    "InlineLedger",
+    "Ledger",
+    "StoreError",
+    "file",
+    "open_engine",
+    "open_inline",
+    "open_ledger",
+    "ready",
+    "shared",
+    "shown",
+    "sqlite_path",
+    "upgrade",
+]
 
-_READERS = 4
-_BUSY_MS = 15_000  # How long a writer waits for another process (an import) before it gives up.
-
-
-class StoreError(Exception):
-    """The store cannot be opened; the text says what, where and what to do."""
-
-
-class Ledger(Protocol):
-    """Where operations run."""
-
-    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation that only reads, in one snapshot."""
-        ...
-
-    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation in one transaction; it is committed, durably, when this returns."""
-        ...
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        ...
-
-
-class LinedLedger:
-    """The ledger of a running daemon: one line that writes, several that read; each operation runs whole in the thread of its line."""
-
-    def __init__(self, url: str) -> None:
-        path = sqlite_path(url)
-        self._writer = Line(path, partial(_engine_over, url, "BEGIN IMMEDIATE"))
-        self._readers = [Line(path, partial(_engine_over, url, "BEGIN")) for _ in range(_READERS)]
-        self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()  # The last one used has the warmest cache.
-        for reader in self._readers:
-            self._free.put_nowait(reader)
-
-    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation that only reads, in one snapshot."""
-        reader = await self._free.get()
-        try:
-            return await reader.run(lambda conn: op(conn, *args, **kwargs))
-        finally:
-            self._free.put_nowait(reader)
-
-    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation in one transaction; it is committed, durably, when this returns."""
-        return await self._writer.run(lambda conn: op(conn, *args, **kwargs))
-
-    async def close(self) -> None:
-        """Close all connections."""
-        for line in (self._writer, *self._readers):
-            await line.close()
-
-
-def _engine_over(url: str, begin: str, connection: sqlite3.Connection) -> Engine:
-    engine = create_engine(_parsed(url), creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
-    _tune(engine, begin=begin)
-    return engine
+_POSTGRESQL = "postgresql"
+_SQLITE = "sqlite"
 
 
 class InlineLedger:
-    """The ledger of tests and simulation: the same operations on plain SQLite in the caller's thread."""
+    """The ledger of tests and simulation: the same operations in the caller's thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -106,38 +58,49 @@ class InlineLedger:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a `sqlite:///PATH` address, or None for a store in memory.
+    """Return the file of a `sqlite:///PATH` address, or None for a store that is no file.
 
     Raises:
-        StoreError: The address is of another kind.
+        StoreError: The address is of no known kind.
     """
     parsed = _parsed(url)
-    return Path(parsed.database) if parsed.database and parsed.database != ":memory:" else None
+    return sqlite.file_of(parsed) if parsed.drivername == _SQLITE else None
+
+
+def shared(url: str) -> bool:
+    """Say whether several workers may serve this store at once."""
+    return _parsed(url).drivername == _POSTGRESQL
+
+
+def shown(url: str) -> str:
+    """Return the address as people may see it: without its password."""
+    return _parsed(url).render_as_string(hide_password=True)
 
 
 def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
-    """Return a plain synchronous engine with the daemon's own pragmas: for imports and the tools that open the store directly.
+    """Return a plain synchronous engine that opens the store as the daemon does: for imports and the tools that open it directly.
 
     Args:
         url: As in `store.url`.
-        begin: "BEGIN" gives transactions that take no lock as long as they only read.
+        begin: "BEGIN" gives transactions that only read and hold up nobody.
     """
-    engine = create_engine(
-        _parsed(url), poolclass=StaticPool if sqlite_path(url) is None else None, hide_parameters=True
-    )
-    _tune(engine, begin=begin)
-    return engine
+    parsed = _parsed(url)
+    if parsed.drivername == _POSTGRESQL:
+        return postgres.open_sync(parsed, writes=begin != "BEGIN")
+    return sqlite.open_sync(parsed, begin=begin)
 
 
 def upgrade(url: str) -> None:
     """Create the tables, or bring them to this version; nothing happens if they are.
 
     Raises:
-        StoreError: The file cannot be opened or belongs to a newer warnd.
+        StoreError: The store cannot be opened or belongs to a newer warnd.
     """
     engine = open_engine(url)
     try:
         with _opening(url), engine.begin() as conn:
+            if conn.dialect.name == _POSTGRESQL:
+                postgres.check(conn)
             migrate(conn)
     finally:
         engine.dispose()
@@ -151,13 +114,14 @@ def open_inline(url: str = "sqlite:///:memory:") -> InlineLedger:
     return InlineLedger(engine)
 
 
-def open_ledger(url: str) -> LinedLedger:
+def open_ledger(url: str) -> Ledger:
     """Open the ledger of a running daemon; call `upgrade` first."""
-    return LinedLedger(url)
+    parsed = _parsed(url)
+    return postgres.SharedLedger(parsed) if parsed.drivername == _POSTGRESQL else sqlite.LinedLedger(parsed)
 
 
 class DaemonLock:
-    """One daemon per SQLite file: an advisory lock on `<file>.lock`, freed by the system however the process ends."""
+    """One daemon per SQLite file. A shared store needs no such lock: its workers tell each other apart by their leases."""
 
     def __init__(self, url: str) -> None:
         """Take the lock.
@@ -166,37 +130,28 @@ class DaemonLock:
             StoreError: Another daemon holds it, or the folder cannot be written.
         """
         path = sqlite_path(url)
-        if path is None:
-            self._file = None
-            return
-        lock = path.with_name(path.name + ".lock")
-        try:
-            self._file = lock.open("a")
-        except OSError as error:
-            raise StoreError(
-                f"Cannot write {lock}: {error.strerror}. Give the daemon's user write access to the folder."
-            ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise StoreError(f"Another warnd serves {path}. Stop it first; one SQLite file has one daemon.") from error
+        self._held = sqlite.FileLock(path) if path is not None else None
 
     def release(self) -> None:
         """Free the lock."""
-        if self._file is not None:
-            self._file.close()
+        if self._held is not None:
+            self._held.release()
 
 
 def _parsed(url: str) -> URL:
-    parsed = make_url(url)
-    if parsed.drivername != "sqlite":
-        raise StoreError(f"store.url {parsed.render_as_string()} is not supported. Write sqlite:///PATH.")
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("store.url is no address. Write sqlite:///PATH or postgresql://USER@HOST/DATABASE.") from error
+    if parsed.drivername not in {_SQLITE, _POSTGRESQL}:
+        raise StoreError(
+            f"store.url {parsed.render_as_string()} is not supported. Write sqlite:///PATH or postgresql://USER@HOST/DATABASE."
+        )
     return parsed
 
 
 class _opening:  # noqa: N801 - reads as a clause in a with statement
-    """Turns the driver's failure to open the file into words for an operator."""
+    """Turns the driver's failure to open the store into words for an operator."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -204,45 +159,24 @@ class _opening:  # noqa: N801 - reads as a clause in a with statement
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        name = shown(self._url)
         if isinstance(error, NewerStore):
-            raise StoreError(f"{self._url}: {error} Install the version that wrote it, or restore a backup.") from error
+            raise StoreError(f"{name}: {error} Install the version that wrote it, or restore a backup.") from error
         if isinstance(error, DatabaseError):
-            raise StoreError(
-                f"Cannot open {self._url}: {error.orig}. Check that the folder exists, that this user may write it, "
-                "and that the file is a warnd store."
-            ) from error
-
-
-def _tune(engine: Engine, *, begin: str) -> None:
-    """Set what durability and concurrency rest on, on every new connection."""
-
-    def connect(dbapi: Any, _record: Any) -> None:
-        dbapi.isolation_level = None  # The driver's own BEGIN would come too late and never be immediate.
-        cursor = dbapi.cursor()
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # A commit survives a power cut, not only a crash.
-            "foreign_keys=ON",
-            "cache_size=-65536",
-            "temp_store=MEMORY",
-            "wal_autocheckpoint=4000",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def started(conn: Connection) -> None:
-        conn.exec_driver_sql(begin)
-
-    event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", started)
+            what = (
+                "that the server answers, that the database exists and that its user may create tables in it"
+                if shared(self._url)
+                else "that the folder exists, that this user may write it, and that the file is a warnd store"
+            )
+            raise StoreError(f"Cannot open {name}: {error.orig}. Check {what}.") from error
 
 
 def file(conn: Connection) -> Path | None:
     """Return the file that holds the store, or None where this machine has none."""
-    database = conn.engine.url.database if conn.dialect.name == "sqlite" else None
-    return Path(database) if database and database != ":memory:" else None
+    return sqlite.file_of(conn.engine.url) if conn.dialect.name == _SQLITE else None
 
 
 def ready(conn: Connection) -> bool:

@@ -12,9 +12,10 @@ from warnd.settings.sections.sms import Sms, Spool, Twilio
 from warnd.settings.sections.sms_http import SmsHttp
 from warnd.settings.sections.sms_smpp import SmsSmpp
 from warnd.settings.sections.speech import Speech
+from warnd.settings.sections.store import Store
 from warnd.settings.sections.web import Web
 from warnd.settings.sections.webhook import Webhook, WebhookEndpoint
-from warnd.settings.shape import Http, Intake, Log, Node, Settings, Store
+from warnd.settings.shape import Http, Intake, Log, Node, Settings
 
 __all__ = [
     "Apprise",

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from warnd.model.level import Level
 from warnd.resources import shipped
 from warnd.settings.document import Document
 from warnd.settings.environment import PREFIX, SEPARATOR, Environment
-from warnd.settings.explain import UnfitError
 from warnd.settings.file import SettingsFile
 from warnd.settings.kinds import (
     Endpoint,
@@ -32,7 +31,6 @@ from warnd.settings.kinds import (
     Timezone,
     WebAddress,
     Whole,
-    joined,
     relative_to,
 )
 from warnd.settings.sections.apprise import Apprise
@@ -41,18 +39,20 @@ from warnd.settings.sections.mqtt import Mqtt
 from warnd.settings.sections.push import Push
 from warnd.settings.sections.sms import Sms
 from warnd.settings.sections.speech import Speech
+from warnd.settings.sections.store import Store
 from warnd.settings.sections.web import Web
 from warnd.settings.sections.webhook import Webhook
 
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]  # CAP 1.2 §3.2.2.
-
-_SQLITE = "sqlite:///"
 
 
 class Node(Table):
     """Whom this daemon speaks for."""
 
     name: Name = Field(default="warnd", description="the name of this warning centre, in quotes")
+    worker: Name | None = Field(
+        default=None, description="what this one of several workers is called; without it, the machine's host name"
+    )
     jurisdiction: Names = Field(
         default=(), description='region codes like ["340000"]; without any, every imported region'
     )
@@ -60,28 +60,6 @@ class Node(Table):
     languages: Languages = Field(
         default=("zh",), description='the languages people here read, first one first, like ["zh", "en"]'
     )
-
-
-class Store(Table):
-    """Where the ledger lies."""
-
-    url: str = Field(
-        default=f"{_SQLITE}warnd.sqlite",
-        validate_default=True,  # So that the default, too, is joined to the folder.
-        description='the ledger\'s address like "sqlite:////var/lib/warnd/warnd.sqlite"',
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _known_store(cls, url: str) -> str:
-        if url.startswith(("postgresql://", "postgres://", "postgresql+")):
-            raise UnfitError("PostgreSQL comes with a later version.", f'Write "{_SQLITE}PATH" for now.')
-        name = url.removeprefix(_SQLITE)
-        if name in {url, "", ":memory:"} or "?" in name:
-            raise UnfitError(
-                f'"{url}" names no SQLite file.', f'Write "{_SQLITE}PATH"; an absolute PATH begins with "/".'
-            )
-        return f"{_SQLITE}{joined(name).resolve()}"
 
 
 class Http(Table):

@@ -70,11 +70,26 @@ def _moves() -> None:
         sa.table("warning_move", sa.column("old", sa.Text), sa.column("new", sa.Text)),
         [dict(zip(("old", "new"), move.split(">"), strict=True)) for move in _MOVES],
     )
-    op.execute(
-        "CREATE TRIGGER warning_moves BEFORE UPDATE OF state ON warning WHEN old.state <> new.state "
-        "AND NOT EXISTS (SELECT 1 FROM warning_move WHERE warning_move.old = old.state AND warning_move.new = new.state) "
-        "BEGIN SELECT RAISE(ABORT, 'illegal move of a warning'); END"
-    )
+    for statement in _REFUSE_OTHER_MOVES[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+_UNKNOWN_MOVE = (
+    "old.state <> new.state AND NOT EXISTS "
+    "(SELECT 1 FROM warning_move WHERE warning_move.old = old.state AND warning_move.new = new.state)"
+)
+_REFUSE_OTHER_MOVES = {
+    "sqlite": (
+        f"""CREATE TRIGGER warning_moves BEFORE UPDATE OF state ON warning WHEN {_UNKNOWN_MOVE}
+        BEGIN SELECT RAISE(ABORT, 'illegal move of a warning'); END""",
+    ),
+    "postgresql": (
+        f"""CREATE FUNCTION warning_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF {_UNKNOWN_MOVE} THEN RAISE EXCEPTION 'illegal move of a warning' USING ERRCODE = 'integrity_constraint_violation'; END IF;
+        RETURN new; END $$""",
+        "CREATE TRIGGER warning_moves BEFORE UPDATE OF state ON warning FOR EACH ROW EXECUTE FUNCTION warning_moves()",
+    ),
+}
 
 
 def _attempt() -> None:

@@ -1,0 +1,42 @@
+"""What the delivery engine keeps from the third version on: who works on the store, periodic work, and how senders fare.
+
+From here on every migration only adds, so that workers of the version before go on beside those of this one.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add the tables."""
+    _workers()
+    _periodic_work()
+
+
+def _workers() -> None:
+    op.create_table(
+        "worker",
+        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("writer", name="pk_worker"),
+    )
+
+
+def _periodic_work() -> None:
+    op.create_table(
+        "periodic_run",
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("job", "due_at", name="pk_periodic_run"),
+    )
