@@ -13,6 +13,7 @@ import channels
 from warnd.bell import Bell
 from warnd.channel import Channel, Context, Publisher
 from warnd.clock import Clock
+from warnd.daemon.chores import chores
 from warnd.daemon.derived import lane_limits, missing_elements, node_of, push_of, recording_limits, remarks, severities
 from warnd.daemon.files import Files
 from warnd.dispatch.clockwork import Clockwork
@@ -24,6 +25,7 @@ from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.recordings import Recordings
+from warnd.dispatch.timetable import Timetable
 from warnd.dispatch.workshop import Workshop
 from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
@@ -45,7 +47,6 @@ from warnd.web.app import create_app
 _LANES_END_S = (
     6.0  # After SIGTERM, for what is under way; with the server's grace it stays within the ten seconds allowed.
 )
-_HEARTBEAT_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +135,13 @@ class Daemon:
         self.desk = self._make_desk(files, jurisdiction, chance)
         watched = settings.intake.watch_dir
         self.folder = WatchedFolder(watched, self.desk, clock) if watched is not None else None
+        self.timetable = Timetable(
+            ledger,
+            clock,
+            jobs=chores(settings, ledger, clock, channels=self.channels),
+            writer=writer,
+            metrics=self._metrics,
+        )
         self.app = create_app(
             ledger=ledger,
             desk=self.desk,
@@ -248,8 +256,8 @@ class Daemon:
             ("lookups", self.lookups.run()),
             ("journal", self.journal.run()),
             ("recordings", self._make_recordings()),
+            ("timetable", self.timetable.run()),
             ("remember", self._remember()),
-            ("heartbeat", self._heartbeat()),
         ]
         parts += [(f"channel:{name}", one.run(self.recorder.receipt)) for name, one in self.channels.items()]
         if self.folder is not None:
@@ -283,10 +291,3 @@ class Daemon:
             if reopened:
                 log.warning("publications_reopened", channel=channel, drill=drill, count=reopened)
                 self.bell.ring()
-
-    async def _heartbeat(self) -> None:
-        """Measure how late the event loop runs."""
-        while True:
-            before = self.clock.monotonic()
-            await self.clock.sleep(_HEARTBEAT_S)
-            self._metrics.lag(max(0.0, self.clock.monotonic() - before - _HEARTBEAT_S))

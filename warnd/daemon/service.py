@@ -12,6 +12,7 @@ import structlog
 from warnd.clock import SystemClock
 from warnd.daemon.daemon import Daemon
 from warnd.daemon.files import Files, read_files
+from warnd.daemon.loop import Turns, measured_loop
 from warnd.ledger import node
 from warnd.ledger.store import DaemonLock, StoreError, open_ledger, shared, shown, sqlite_path, upgrade
 from warnd.model import answer
@@ -44,7 +45,9 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
     try:
         endpoint = settings.http.listen
         listening = bind(endpoint.host, endpoint.port)
-        asyncio.run(_serve(settings, files, listening=listening, ready=ready))
+        turns = Turns()
+        with asyncio.Runner(loop_factory=partial(measured_loop, turns)) as runner:
+            runner.run(_serve(settings, files, listening=listening, ready=ready, turns=turns))
     finally:
         lock.release()
 
@@ -61,7 +64,9 @@ def _make_room(url: str) -> None:
         ) from error
 
 
-async def _serve(settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None], turns: Turns
+) -> None:
     host, port = listening.getsockname()[:2]
     own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
@@ -82,6 +87,7 @@ async def _serve(settings: Settings, files: Files, *, listening: socket.socket, 
             public_url=settings.http.public_url or settings.http.own_url,
             alone=not shared(settings.store.url),
         )
+        daemon.registry.register(turns)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)

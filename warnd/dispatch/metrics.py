@@ -1,8 +1,8 @@
-"""Numbers for `/metrics`: what leaves, what comes back, how long commits take, whether the loop keeps up."""
+"""Numbers for `/metrics`: what leaves, what comes back, how long commits take."""
 
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from warnd.channel import Failed, Outcome
 
@@ -16,14 +16,14 @@ class Metrics:
         self._recordings = Counter(
             "warnd_recordings", "Recordings for loudspeakers, made or failed.", ["outcome"], registry=registry
         )
+        self._periodic = Counter(
+            "warnd_periodic_runs", "Runs of periodic work by this worker.", ["job", "outcome"], registry=registry
+        )
         self._commits = Histogram(
             "warnd_commit_seconds",
             "How long the recorder's groups take to commit.",
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=registry,
-        )
-        self._lag = Gauge(
-            "warnd_loop_lag_seconds", "The longest the event loop was late in the last second.", registry=registry
         )
 
     def attempt(self, lane: str, outcome: Outcome) -> None:
@@ -39,10 +39,10 @@ class Metrics:
         """Count one recording."""
         self._recordings.labels(outcome).inc()
 
+    def periodic(self, job: str, *, done: bool) -> None:
+        """Count one run of periodic work."""
+        self._periodic.labels(job, "done" if done else "failed").inc()
+
     def commit(self, seconds: float) -> None:
         """Observe one group commit."""
         self._commits.observe(seconds)
-
-    def lag(self, seconds: float) -> None:
-        """Tell how late the loop was."""
-        self._lag.set(seconds)
