@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
 
-from tests import stores
+from tests import postgresql, stores
 
 # Tests share the machine's cores with each other and with real servers: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None)
@@ -39,7 +40,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     """End the servers of the stores."""
-    stores.stop()
+    postgresql.stop()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave tests that have no store to the run on SQLite: a second run of them would tell nothing new."""
+    return True if collection_path.suffix == ".py" and not stores.concerns(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is about another kind of store."""
+    for item in items:
+        for mark in item.iter_markers("store"):
+            if mark.args[0] != stores.kind():
+                item.add_marker(pytest.mark.skip(f"about {mark.args[0]}: {mark.args[1]}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    """Let a store live as long as the fixture that made it."""
+    with stores.made_for(fixturedef.scope):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Throw stores away when nobody needs them any more."""
+    yield
+    stores.drop("function")
+    if nextitem is None or nextitem.path != item.path:
+        stores.drop("module")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,31 +1,30 @@
 """Where tests keep their stores: SQLite files, or databases of a private PostgreSQL cluster in a run with `--store postgresql`.
 
 The cluster is made once for a test process, in a folder of its own, without durability; each store in it is a copy of one that was
-upgraded before, which takes a few hundredths of a second.
+upgraded before, which takes a few hundredths of a second, and goes with the fixture or test that it was made for.
 """
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+from sqlalchemy import make_url
 
-from tests.ports import free_port
-from warnd.ledger.store import upgrade
+from tests import postgresql
+from warnd.ledger.store import InlineLedger, open_inline, upgrade
 
-_BIN = Path("/usr/lib/postgresql/15/bin")
-_MADE = count(1)
-_TEMPLATE = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
 KINDS = ("sqlite", "postgresql")
+_TEMPLATE = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+_TESTS = Path(__file__).parent
+_numbers = count(1)
 _kind = "sqlite"
-_running: list[subprocess.Popen[bytes]] = []
+_scopes = ["function"]
+_made: dict[str, list[str]] = {}
 _known: dict[tuple[Path, str], str] = {}
 
 
@@ -40,6 +39,33 @@ def kind() -> str:
     return _kind
 
 
+def only(what: str, why: str) -> pytest.MarkDecorator:
+    """Mark tests that are about one kind of store; the run on the other skips them and says `why`."""
+    return pytest.mark.store(what, why)
+
+
+def concerns(test: Path) -> bool:
+    """Say whether this run has to run a file of tests: on SQLite all, on PostgreSQL those whose imports lead here."""
+    if _kind == "sqlite":
+        return True
+    near = (folder / "conftest.py" for folder in test.parents if _TESTS in folder.parents)
+    return any(_leads_here(each) for each in (test, *(one for one in near if one.exists())))
+
+
+@cache
+def _leads_here(path: Path) -> bool:
+    if path == Path(__file__):
+        return True
+    names = re.findall(
+        r"^\s*(?:from|import) (tests(?:\.\w+)*)(?: import \(?([\w, ]+))?", path.read_text("utf-8"), re.MULTILINE
+    )
+    wanted = {module for module, _ in names} | {
+        f"{module}.{one.strip()}" for module, told in names for one in told.split(",")
+    }
+    files = (_TESTS.parent.joinpath(*name.split(".")).with_suffix(".py") for name in wanted)
+    return any(_leads_here(each) for each in files if each.exists())
+
+
 def store_url(folder: Path, name: str = "warnd") -> str:
     """Return the address of the store called `name` that belongs to `folder`; the same for the same two. It may be empty or upgraded."""
     if _kind == "sqlite":
@@ -49,102 +75,71 @@ def store_url(folder: Path, name: str = "warnd") -> str:
     return _known[folder, name]
 
 
-def new_database(*, empty: bool = False) -> str:
-    """Return the address of a fresh PostgreSQL database, upgraded unless `empty`. Skips where PostgreSQL is not installed."""
-    port = cluster()
-    source = _TEMPLATE if empty else f"TEMPLATE {_upgraded()}"
-    name = f"store{next(_MADE)}"
-    with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} {source}".encode())
-    return f"postgresql://postgres@127.0.0.1:{port}/{name}"
+def copy(folder: Path, to: Path, name: str = "warnd") -> str:
+    """Copy the store called `name` of one folder to another, as kill -9 would leave it now: what is committed, and nothing else."""
+    source = store_url(folder, name)
+    if _kind == "sqlite":
+        here, there = (sqlite3.connect(each / f"{name}.sqlite") for each in (folder, to))
+        with closing(here), closing(there):
+            here.backup(there)
+    else:
+        _known[to, name] = _create(f"TEMPLATE {_alone(source)}")
+    return store_url(to, name)
+
+
+def inline() -> InlineLedger:
+    """Return a fresh store that is nobody's; on SQLite it is in memory."""
+    return open_inline() if _kind == "sqlite" else open_inline(new_database())
+
+
+def new_database(*, empty: bool = False, how: str = _TEMPLATE) -> str:
+    """Return the address of a fresh PostgreSQL database, upgraded unless `empty`. Skips where PostgreSQL is not installed.
+
+    `how` makes an empty one otherwise than warnd wants it.
+    """
+    return _create(how if empty else f"TEMPLATE {_upgraded()}")
+
+
+def cluster() -> int:
+    """Return the port of this process's server, started by the first who asks. Skips where PostgreSQL is not installed."""
+    return postgresql.port()
+
+
+def address(name: str) -> str:
+    """Return the address of a database of the cluster."""
+    return f"postgresql://postgres@127.0.0.1:{cluster()}/{name}"
+
+
+@contextmanager
+def made_for(scope: str) -> Iterator[None]:
+    """Let stores that are made inside live as long as a fixture of this scope."""
+    _scopes.append(scope)
+    yield
+    _scopes.pop()
+
+
+def drop(scope: str) -> None:
+    """Throw away what was made for a scope that has ended."""
+    for name in _made.pop(scope, []):
+        postgresql.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _create(how: str) -> str:
+    name = f"store{next(_numbers)}"
+    postgresql.run(f"CREATE DATABASE {name} {how}")
+    _made.setdefault(_scopes[-1], []).append(name)
+    return address(name)
 
 
 @cache
 def _upgraded() -> str:
-    port = cluster()
-    with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE upgraded {_TEMPLATE}".encode())
-    upgrade(f"postgresql://postgres@127.0.0.1:{port}/upgraded")
+    postgresql.run(f"CREATE DATABASE upgraded {_TEMPLATE}")
+    upgrade(address("upgraded"))
     return "upgraded"
 
 
-@cache
-def cluster() -> int:
-    """Start this process's cluster; return its port."""
-    if not (_BIN / "postgres").exists():
-        pytest.skip("postgresql is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="warnd-pg-"))
-    folder.chmod(0o755)
-    data, port = folder / "data", free_port()
-    owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())  # It refuses to run as root.
-    os.chown(folder, owner.pw_uid, owner.pw_gid)
-    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    become: dict[str, Any] = (
-        {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    )
-    make: list[str | Path] = [
-        _BIN / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-    ]
-    subprocess.run(make, check=True, capture_output=True, env=env, cwd=folder, **become)
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": folder,
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "max_connections": 200,
-        "shared_buffers": "64MB",
-        "autovacuum": "off",
-    }
-    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [_BIN / "postgres", "-D", data, *options], stdout=log, stderr=log, env=env, cwd=folder, **become
-        )
-    _running.append(server)
-    _folders.append(folder)
-    subprocess.run(
-        [_BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"], check=False, capture_output=True, env=env
-    )
-    _until_it_answers(port, server)
-    return port
-
-
-_folders: list[Path] = []
-
-
-def _until_it_answers(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        ready = subprocess.run(
-            [_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"], check=False, timeout=5
-        )
-        if ready.returncode == 0:
-            return
-        if server.poll() is not None:
-            break
-        try:
-            server.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-    raise AssertionError(f"PostgreSQL did not start; see {_folders[-1] / 'log'}")
-
-
-def stop() -> None:
-    """End what was started and throw its folder away."""
-    for server in _running:
-        server.terminate()  # Its "smart" shutdown would wait for every client.
-        server.send_signal(2)
-        server.wait(20)
-    for folder in _folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _alone(url: str) -> str:
+    """Break off whoever is connected to a database: a server copies only what nobody has open. They connect again."""
+    name = make_url(url).database or ""
+    postgresql.run(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
+    return name

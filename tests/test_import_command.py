@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.command import run
 from tests.fakes.register import COUNTY, PEOPLE
+from tests.stores import store_url
 from warnd.clock import SystemClock
 from warnd.intake.importing.door import Door
 from warnd.ledger.store import open_engine
@@ -21,7 +22,7 @@ def config(tmp_path: Path) -> str:
     (tmp_path / "recipients.csv").write_text(PEOPLE, "utf-8")
     (tmp_path / "aliases.csv").write_text("scheme,value,region\nSAME,006037,990101\n", "utf-8")
     path = tmp_path / "warnd.toml"
-    path.write_text('[node]\nlanguages = ["en"]\n[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
+    path.write_text(f'[node]\nlanguages = ["en"]\n[store]\nurl = "{store_url(tmp_path)}"\n', "utf-8")
     return str(path)
 
 
@@ -99,7 +100,7 @@ def test_json_is_one_document_on_stdout(config: str) -> None:
 def test_who_names_no_language_gets_the_settings_first(config: str) -> None:
     imported(config, "regions")
     imported(config, "recipients")
-    engine = open_engine(f"sqlite:///{Path(config).with_name('ledger.sqlite')}")
+    engine = open_engine(store_url(Path(config).parent))
     with engine.begin() as conn:
         found = conn.exec_driver_sql(
             "SELECT c.id, v.lang FROM recipient c JOIN recipient_version v ON v.recipient_no = c.no"
@@ -125,7 +126,7 @@ def test_a_folder_exits_with_3(config: str) -> None:
 
 def test_a_second_import_is_refused_in_words(config: str) -> None:
     imported(config, "regions")
-    url = f"sqlite:///{Path(config).with_name('ledger.sqlite')}"
+    url = store_url(Path(config).parent)
     reading, writing = open_engine(url, begin="BEGIN"), open_engine(url)
     first = Door(reading, writing, clock=SystemClock(), token="first")
     first.enter()
@@ -149,7 +150,7 @@ def test_the_examples_of_the_documentation_run_as_written(tmp_path: Path, monkey
     text = (Path(__file__).parents[1] / "docs" / "imports.md").read_text("utf-8")
     for name, content in zip(EXAMPLES, re.findall(r"```csv\n(.*?)```", text, re.DOTALL), strict=True):
         (tmp_path / name).write_text(content, "utf-8")
-    (tmp_path / "warnd.toml").write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
+    (tmp_path / "warnd.toml").write_text(f'[store]\nurl = "{store_url(tmp_path)}"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
     shown = re.findall(r"^\$ warnd (.*)\n((?:(?!\$|```).*\n)+)", text, re.MULTILINE)
     assert len(shown) == 4

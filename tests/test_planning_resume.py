@@ -11,6 +11,7 @@ from tests import invariants
 from tests.fakes.manual_clock import ManualClock
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found, recipients_csv
 from tests.simulation.virtual import START
+from tests.stores import store_url
 from warnd.channel import Accepted
 from warnd.intake.importing.door import Door
 from warnd.intake.importing.run import import_recipients
@@ -48,7 +49,7 @@ def _plan() -> Plan:
 
 def _store(folder: Path) -> Engine:
     folder.mkdir()
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     found(url, folder, clock=ManualClock(START))
     return open_engine(url)
 
@@ -160,7 +161,7 @@ def test_an_import_in_the_middle_changes_nothing_of_what_is_planned(tmp_path: Pa
 
 
 def _import(folder: Path, *, households: int, without: str) -> None:
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     reading, writing = open_engine(url, begin="BEGIN"), open_engine(url)
     door = Door(reading, writing, clock=ManualClock(START), token="token")
     people = folder / "again.csv"

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from tests import stores
 from tests.fakes.rows import COUNTY, Rows
 from tests.fakes.web_centre import EN, ZH, Centre, after, centre, flood
 from tests.waiting import until
 from warnd.ledger import schema, views
-from warnd.ledger.store import Ledger, open_inline
+from warnd.ledger.store import Ledger
 from warnd.model import cap
 from warnd.web.places import Places
 
@@ -227,7 +228,7 @@ async def test_a_place_outside_says_that_another_centre_warns_there(built: Centr
 
 
 async def test_what_is_planned_and_what_is_not_yet_touch_the_same_places() -> None:
-    ledger = open_inline()
+    ledger = stores.inline()
 
     def make(conn: Connection) -> dict[str, list[frozenset[str]]]:
         rows = Rows(conn)

@@ -15,6 +15,7 @@ from tests.fakes.manual_clock import ManualClock
 from tests.fakes.push import Browser
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found
 from tests.simulation.virtual import START
+from tests.stores import store_url
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.ledger import claims, directory, messages, outcomes, planning, subscriptions
 from warnd.ledger.claims import Claimed
@@ -131,7 +132,7 @@ def _subscribe(conn: Connection, one: Subscription, region: str, **more: Any) ->
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
     folder = tmp_path_factory.mktemp("county")
-    found(f"sqlite:///{folder / 'warnd.sqlite'}", folder, clock=ManualClock(START))
+    found(store_url(folder), folder, clock=ManualClock(START))
     plan = choose(
         load_plans(shipped("config") / "plans.toml", strongest=STRONGEST),
         hazards=("洪水",),

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import Connection
 
+from tests import stores
 from warnd.ledger import digits
-from warnd.ledger.store import open_inline
 
 PHONE = "13800000000"
 
@@ -17,7 +17,7 @@ def _assign(conn: Connection, message_no: int) -> int | None:
 
 def _in_a_ledger(story: object) -> None:
     assert callable(story)
-    ledger = open_inline()
+    ledger = stores.inline()
     asyncio.run(ledger.write(story))
 
 

@@ -19,6 +19,7 @@ from tests.fakes.command import Ran, run
 from tests.fakes.loudspeaker import DRILL_KEY, LIVE_KEY
 from tests.fleet.caller import calling
 from tests.simulation.county import VILLAGES, found, recipients_csv
+from tests.stores import store_url
 from warnd.cli import terminal
 from warnd.cli.broker_passwords import change
 from warnd.cli.terminal_kit import INSTALLED
@@ -52,7 +53,7 @@ class Centre:
     def believed(self, terminal: str, *, in_days: int = 0) -> set[bytes]:
         """Return the keys that are believed of a terminal, now or later."""
         now_ms = to_ms(SystemClock().now() + timedelta(days=in_days))
-        engine = open_engine(f"sqlite:///{self.folder / 'warnd.sqlite'}")
+        engine = open_engine(store_url(self.folder))
         with engine.begin() as conn:
             own = keys.current(conn, terminal_id=terminal, now_ms=now_ms)
             older = keys.older(conn, terminal_id=terminal, now_ms=now_ms)
@@ -70,7 +71,7 @@ class Centre:
 def centre(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Centre]:
     dynamic = request.param == "dynamic security"
     found(
-        f"sqlite:///{tmp_path / 'warnd.sqlite'}", tmp_path, clock=SystemClock(), recipients=recipients_csv(households=0)
+        store_url(tmp_path), tmp_path, clock=SystemClock(), recipients=recipients_csv(households=0)
     )
     for name, key in (("live", LIVE_KEY), ("drill", DRILL_KEY)):
         (tmp_path / f"{name}.pem").write_bytes(private_key_pem(key))
@@ -83,7 +84,7 @@ def centre(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Centre]:
             else 'passwords = "mosquitto/passwords"\ndrill_passwords = "mosquitto/passwords-drill"\n'
         )
         (tmp_path / "warnd.toml").write_text(
-            f'store.url = "sqlite:///warnd.sqlite"\n[mqtt]\nport = {broker.port}\nsigning_key_file = "live.pem"\n'
+            f'store.url = "{store_url(tmp_path)}"\n[mqtt]\nport = {broker.port}\nsigning_key_file = "live.pem"\n'
             f'[mqtt.drill]\nport = {broker.port if dynamic else broker.drill_port}\nsigning_key_file = "drill.pem"\n'
             f"[mqtt.admin]\n{how}"
         )
@@ -234,7 +235,7 @@ def test_a_daemon_without_accounts_in_its_settings_is_told_so(centre: Centre) ->
 def test_what_cannot_be_done_is_said(tmp_path: Path, words: list[str], code: int, told: str) -> None:
     (tmp_path / "live.pem").write_bytes(private_key_pem(LIVE_KEY))
     (tmp_path / "warnd.toml").write_text(
-        'store.url = "sqlite:///w.sqlite"\n[mqtt]\nsigning_key_file = "live.pem"\n[mqtt.admin]\npasswords = "p"\n'
+        f'store.url = "{store_url(tmp_path)}"\n[mqtt]\nsigning_key_file = "live.pem"\n[mqtt.admin]\npasswords = "p"\n'
     )
     ran = run("terminal", "keys", *words, WARND_CONFIG=str(tmp_path / "warnd.toml"))
     assert (ran.code, ran.out) == (code, "")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from tests.cap.alerts import ALERT
 from tests.fakes.clock import START
 from tests.fakes.rows import COUNTY, RELEASED, Rows
+from tests.stores import store_url
 from warnd.ledger import schema, views
 from warnd.ledger.store import open_engine, upgrade
 from warnd.ledger.views import BadCursor, UnknownRegion
@@ -18,7 +19,7 @@ from warnd.model.level import Level
 
 @pytest.fixture
 def conn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'warnd.sqlite'}"
+    url = store_url(tmp_path_factory.mktemp("store"))
     upgrade(url)
     engine = open_engine(url)
     with engine.begin() as opened:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from tests import stores
 from tests.fakes.clock import START
 from warnd.ledger import tokens
 from warnd.ledger.store import open_inline
@@ -15,7 +16,7 @@ from warnd.model.mask import masked
 
 
 async def test_a_token_is_found_by_its_hash_until_it_is_revoked() -> None:
-    ledger = open_inline()
+    ledger = stores.inline()
     kept = {"scope": "submit", "senders": ["b@x", "a@x", "b@x"], "region": "990101"}
     no = await ledger.write(tokens.create, token_hash=tokens.hashed("secret"), now=START, **kept)  # type: ignore[arg-type] # as above
     found = await ledger.read(tokens.find, token_hash=tokens.hashed("secret"))

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.fakes.speaking import Booth
 from tests.simulation.documents import flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.bell import Bell
 from warnd.channel import Text
@@ -27,7 +28,7 @@ def parts(studio: Studio, *texts: str) -> tuple[Part, ...]:
 
 
 def store(folder: Path) -> Ledger:
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     upgrade(url)
     return open_inline(url)
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from channels import STRONGEST
+from tests.stores import store_url
 from warnd.ledger import planning
 from warnd.ledger.events import Stamp
 from warnd.ledger.messages import NewMessage, open_message
@@ -114,7 +115,7 @@ def _bare(path: Path, rows: int) -> float:
 
 
 def test_planning_a_million_deliveries(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'plan.sqlite'}"
+    url = store_url(tmp_path, "plan")
     upgrade(url)
     engine = open_engine(url)
     _fill(engine)

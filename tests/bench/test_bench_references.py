@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.fakes.released import NOW, STAMP, TAG
+from tests.stores import store_url
 from warnd.channel import Accepted, Report
 from warnd.ledger import outcomes, receipts
 from warnd.ledger.outcomes import Tried
@@ -64,7 +65,7 @@ def _record(engine: Engine, *, look: bool) -> float:
 def test_recording_references(tmp_path: Path, early: int) -> None:
     seconds = {}
     for look in (False, True):
-        url = f"sqlite:///{tmp_path / f'{look}.sqlite'}"
+        url = store_url(tmp_path, str(look))
         upgrade(url)
         engine = open_engine(url)
         _fill(engine)
@@ -80,7 +81,7 @@ def test_recording_references(tmp_path: Path, early: int) -> None:
 
 def test_reports_about_one_batch(tmp_path: Path) -> None:
     """One reference for 1,000 numbers, each reported by its address."""
-    url = f"sqlite:///{tmp_path / 'batch.sqlite'}"
+    url = store_url(tmp_path, "batch")
     upgrade(url)
     engine = open_engine(url)
     _fill(engine)

@@ -27,6 +27,7 @@ from tests.fakes.served import Served, serving
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -79,7 +80,7 @@ within_s = {within_s}
 _SETTINGS = """
 plans_file = "plans.toml"
 node.languages = ["zh", "en"]
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{store}"
 http.listen = "127.0.0.1:{http}"
 intake.watch_dir = "watched"
 sms.spool.dir = "spool"
@@ -129,7 +130,7 @@ class Countryside:
     @contextmanager
     def store(self) -> Iterator[Connection]:
         """Read the store beside the daemon."""
-        engine = open_engine(f"sqlite:///{self.folder / 'warnd.sqlite'}", begin="BEGIN")
+        engine = open_engine(store_url(self.folder), begin="BEGIN")
         try:
             with engine.connect() as conn, conn.begin():
                 yield conn
@@ -272,7 +273,7 @@ def _write_settings(folder: Path, *, http: int, mqtt: int, plans: str) -> None:
     (folder / "plans.toml").write_text(plans, "utf-8")
     (folder / "mqtt-password").write_text(password_of(DAEMON_USER), "utf-8")
     (folder / "live.pem").write_bytes(private_key_pem(LIVE_KEY))
-    (folder / "warnd.toml").write_text(_SETTINGS.format(http=http, mqtt=mqtt), "utf-8")
+    (folder / "warnd.toml").write_text(_SETTINGS.format(http=http, mqtt=mqtt, store=store_url(folder)), "utf-8")
 
 
 def _write_keys(folder: Path, villages: tuple[str, ...]) -> None:
@@ -302,7 +303,7 @@ def _write_sound(path: Path, *, lasts_s: float) -> None:
 
 
 def _found(folder: Path, villages: tuple[str, ...]) -> None:
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     without = tuple(village for village in VILLAGES if village not in villages)
     found(url, folder, clock=SystemClock(), recipients=recipients_csv(households=1, without_terminal=without))
     engine = open_engine(url)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from tests.fakes.clock import HandClock
+from tests.stores import store_url
 from warnd.intake.importing.door import Door
 from warnd.intake.importing.run import import_aliases, import_recipients, import_regions
 from warnd.intake.importing.summary import Options, Summary
@@ -37,7 +38,7 @@ class Register:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = HandClock()
-        self._url = f"sqlite:///{folder / 'register.sqlite'}"
+        self._url = store_url(folder, "register")
         upgrade(self._url)
         self._reading = open_engine(self._url, begin="BEGIN")
         self._writing = open_engine(self._url)

@@ -9,6 +9,7 @@ from channels import STRONGEST
 from tests.fakes.manual_clock import ManualClock
 from tests.simulation.county import VILLAGES, found
 from tests.simulation.virtual import START
+from tests.stores import store_url
 from warnd.ledger import claims, messages, planning
 from warnd.ledger.claims import Claimed
 from warnd.ledger.events import Stamp
@@ -29,7 +30,7 @@ TAG = "tag"
 
 def founded(folder: Path) -> Engine:
     """Return the store of the county, nothing released in it."""
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     found(url, folder, clock=ManualClock(START))
     return open_engine(url)
 

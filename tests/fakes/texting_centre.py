@@ -12,6 +12,7 @@ from tests.fakes.served import Served, serving, start
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document, flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -64,8 +65,8 @@ class TextingCentre:
 @asynccontextmanager
 async def texting_centre(folder: Path, sms: str) -> AsyncIterator[TextingCentre]:
     """Serve the county with these tables for SMS until the block ends."""
-    port, url = free_port(), f"sqlite:///{folder / 'warnd.sqlite'}"
-    head = f'[store]\nurl = "sqlite:///warnd.sqlite"\n[node]\nlanguages = ["zh", "en"]\n[http]\nlisten = "127.0.0.1:{port}"\n'
+    port, url = free_port(), store_url(folder)
+    head = f'[store]\nurl = "{url}"\n[node]\nlanguages = ["zh", "en"]\n[http]\nlisten = "127.0.0.1:{port}"\n'
     (folder / "warnd.toml").write_text(f"{head}{sms}", "utf-8")
     found(url, folder, clock=SystemClock(), recipients=recipients_csv(households=0, without_terminal=VILLAGES))
     engine = open_engine(url)

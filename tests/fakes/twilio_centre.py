@@ -15,6 +15,7 @@ from tests.fakes.twilio import AUTH_TOKEN, FakeTwilio, Kept, fake_twilio
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -70,9 +71,9 @@ class TwilioCentre:
 async def twilio_centre(folder: Path, *, fallback: bool = False) -> AsyncIterator[TwilioCentre]:
     """Serve the county until the block ends; with `fallback`, a spool stands behind Twilio."""
     async with fake_twilio() as site:
-        port, url = free_port(), f"sqlite:///{folder / 'warnd.sqlite'}"
+        port, url = free_port(), store_url(folder)
         (folder / "token").write_text(AUTH_TOKEN)
-        (folder / "warnd.toml").write_text(_settings(site.twilio.url, port=port, fallback=fallback), "utf-8")
+        (folder / "warnd.toml").write_text(_settings(site.twilio.url, port=port, store=url, fallback=fallback), "utf-8")
         people = recipients_csv(households=0, without_terminal=VILLAGES)
         found(url, folder, clock=SystemClock(), recipients=people)
         engine = open_engine(url)
@@ -87,11 +88,11 @@ async def twilio_centre(folder: Path, *, fallback: bool = False) -> AsyncIterato
             yield TwilioCentre(site.twilio, folder, http)
 
 
-def _settings(url: str, *, port: int, fallback: bool) -> str:
+def _settings(url: str, *, port: int, store: str, fallback: bool) -> str:
     sms = twilio_toml(url).replace("[http]\n", f'[http]\nlisten = "127.0.0.1:{port}"\n')
     if fallback:
         sms = sms.replace('"twilio"\n', '"twilio"\nfallback = "spool"\nspool.dir = "spool"\n')
-    return f'[store]\nurl = "sqlite:///warnd.sqlite"\n[node]\nlanguages = ["zh", "en"]\n{sms}'
+    return f'[store]\nurl = "{store}"\n[node]\nlanguages = ["zh", "en"]\n{sms}'
 
 
 async def _a_moment() -> None:

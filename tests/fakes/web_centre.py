@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 
 from channels import Build
 from channels.web import build as build_web
+from tests import stores
 from tests.fakes.clock import START, HandClock
 from tests.fakes.rows import Rows
 from warnd.daemon import Daemon, read_files
 from warnd.ledger import tokens
-from warnd.ledger.store import InlineLedger, open_inline
+from warnd.ledger.store import InlineLedger
 from warnd.model import cap
 from warnd.model.authority import Scope
 from warnd.settings import load
@@ -144,7 +145,7 @@ async def centre(
     """
     (folder / "warnd.toml").write_text(_SETTINGS + more)
     settings = load(folder / "warnd.toml", {})
-    ledger, clock = open_inline(), HandClock()
+    ledger, clock = stores.inline(), HandClock()
     daemon = Daemon(
         settings,
         ledger=ledger,

@@ -21,6 +21,7 @@ from tests.fleet.speaker import Fleet, Speaker
 from tests.ports import free_port
 from tests.simulation.county import COUNTY, found
 from tests.simulation.documents import document, flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -34,7 +35,7 @@ _FILES_BESIDE_SOCKETS = 500
 _SETTINGS = """
 plans_file = "plans.toml"
 node.languages = ["zh", "en"]
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{store}"
 http.listen = "127.0.0.1:{http}"
 log.level = "warning"
 
@@ -147,7 +148,7 @@ class _Reading:
     """One look into the store beside the daemon."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = open_engine(f"sqlite:///{folder / 'warnd.sqlite'}", begin="BEGIN")
+        self._engine = open_engine(store_url(folder), begin="BEGIN")
 
     def __enter__(self) -> Connection:
         self._conn = self._engine.connect()
@@ -237,8 +238,8 @@ def _found(folder: Path, *, count: int, http: int, mqtt: int) -> None:
     (folder / "plans.toml").write_text(_PLANS, "utf-8")
     (folder / "mqtt-password").write_text(DAEMON_PASSWORD, "utf-8")
     (folder / "live.pem").write_bytes(private_key_pem(LIVE_KEY))
-    (folder / "warnd.toml").write_text(_SETTINGS.format(http=http, mqtt=mqtt), "utf-8")
-    url, clock = f"sqlite:///{folder / 'warnd.sqlite'}", SystemClock()
+    (folder / "warnd.toml").write_text(_SETTINGS.format(http=http, mqtt=mqtt, store=store_url(folder)), "utf-8")
+    url, clock = store_url(folder), SystemClock()
     found(url, folder, clock=clock, regions=_regions(count), recipients=_recipients(count))
     engine = open_engine(url)
     with engine.begin() as conn:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests import stores
 from tests.outside import cap, county
 from tests.outside.broker import Broker, password
 from tests.outside.plans import plans_toml
@@ -264,7 +265,7 @@ def settings(house: House, *, mqtt: bool, drill: bool) -> str:
         'plans_file = "plans.toml"',
         'authority_file = "authority.toml"',
         '[node]\nname = "Qinghe"\njurisdiction = ["770101"]\ntimezone = "Asia/Shanghai"\nlanguages = ["zh", "en"]',
-        '[store]\nurl = "sqlite:///ledger.sqlite"',
+        f'[store]\nurl = "{stores.store_url(house.folder, "ledger")}"',
         f'[http]\nlisten = "127.0.0.1:{house.port}"',
         '[intake]\nwatch_dir = "inbox"\nlevel_names = ["Colour"]',
         '[intake.levels."graded@qinghe.example"]\nSevere = "orange"\nModerate = "yellow"',
@@ -304,7 +305,7 @@ def furnished(folder: Path) -> House:
     return house
 
 
-_FURNITURE = ("ledger.sqlite", "plans.toml", "authority.toml", "live.pem", "drill.pem", "live.secret", "drill.secret")
+_FURNITURE = ("plans.toml", "authority.toml", "live.pem", "drill.pem", "live.secret", "drill.secret")
 
 
 def copy_of(plain: House, folder: Path, *, broker: Broker | None = None, drill: bool = True) -> House:
@@ -313,6 +314,7 @@ def copy_of(plain: House, folder: Path, *, broker: Broker | None = None, drill: 
     house.inbox.mkdir()
     for name in _FURNITURE:
         shutil.copy2(plain.folder / name, folder / name)
+    stores.copy(plain.folder, folder, "ledger")
     house.config.write_text(settings(house, mqtt=broker is not None, drill=drill), "utf-8")
     return house
 

@@ -17,6 +17,7 @@ from tests.outside.county import Village
 from tests.outside.house import Api, House, copy_of, serving, until
 from tests.outside.mailbox import Mail, Mailbox, mailbox
 from tests.outside.twilio import ACCOUNT, SENDER, TOKEN, Posted, Twilio, post, twilio
+from tests.stores import store_url
 
 MAILED, UNKNOWN, BOTH = "mailed", "unknown", "both"
 
@@ -27,7 +28,7 @@ def _settings(house: House, box: Mailbox, *, sms: str, start_tls: str = "") -> s
 name = "Qinghe"
 jurisdiction = ["770101"]
 [store]
-url = "sqlite:///ledger.sqlite"
+url = "{store_url(house.folder, "ledger")}"
 [http]
 listen = "127.0.0.1:{house.port}"
 {sms}

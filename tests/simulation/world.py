@@ -5,9 +5,8 @@ Phones and loudspeakers here are the other side of a channel; nothing of ours is
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from starlette.routing import BaseRoute
 
-from tests import invariants
+from tests import invariants, stores
 from tests.simulation.county import found
 from tests.simulation.virtual import START, LoopClock, VirtualLoop, simulated
 from warnd.channel import (
@@ -209,9 +208,7 @@ class World:
     def leave_behind(self, folder: Path) -> None:
         """Put the store into `folder` as kill -9 would leave it now: what is committed, and nothing else."""
         folder.mkdir()
-        here, there = (sqlite3.connect(each / "warnd.sqlite") for each in (self.folder, folder))
-        with closing(here), closing(there):
-            here.backup(there)
+        stores.copy(self.folder, folder)
 
 
 async def accepts(_outgoing: Outgoing, _wire: Wire) -> Outcome:
@@ -278,7 +275,7 @@ def playback(outgoing: Outgoing, terminal: str, stage: Any, *, n: int, **changed
 
 _CONFIG = """
 node.languages = ["zh", "en"]
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{store}"
 sms.spool.dir = "spool"
 intake.levels."*" = { Extreme = "red", Severe = "orange", Moderate = "yellow", Minor = "blue" }
 """
@@ -287,7 +284,7 @@ intake.levels."*" = { Extreme = "red", Severe = "orange", Moderate = "yellow", M
 def settings_for(folder: Path, more: str = "") -> Settings:
     """Return the settings of a county whose store lies in `folder`; `more` is further TOML."""
     config = folder / "warnd.toml"
-    config.write_text(_CONFIG + more, encoding="utf-8")
+    config.write_text(_CONFIG.replace("{store}", stores.store_url(folder)) + more, encoding="utf-8")
     return load(config, {})
 
 

@@ -16,6 +16,7 @@ from tests.invariants import Standing, check, never_fell, standing, whoever_hear
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import cancel_of, document, flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.cli.demo.handsets import Behaviour, Handsets
 from warnd.clock import SystemClock
@@ -74,12 +75,12 @@ class Centre:
 
 
 def _centre(folder: Path) -> Centre:
-    port, url = free_port(), f"sqlite:///{folder / 'warnd.sqlite'}"
+    port, url = free_port(), store_url(folder)
     config = folder / "warnd.toml"
     config.write_text(
         f"""
 node.languages = ["zh", "en"]
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{url}"
 http.listen = "127.0.0.1:{port}"
 sms.spool.dir = "spool"
 sms.rate_per_s = 25

@@ -20,6 +20,7 @@ from tests.fakes.speaking import tone_mp3, tone_wav
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document, flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -83,14 +84,14 @@ def centre(folder: Path, broker: Broker, port: int) -> Path:
     config.write_text(
         f"""
 node.languages = ["zh", "en"]
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{store_url(folder)}"
 http.listen = "127.0.0.1:{port}"
 speech = {{ recordings_dir = "voices", also = ["bo"] }}
 {MosquittoSide(broker, folder).toml}
 """,
         "utf-8",
     )
-    url = f"sqlite:///{folder / 'warnd.sqlite'}"
+    url = store_url(folder)
     loudspeaker = f"{TERMINAL},terminal,喇叭,{VILLAGES[0]},,,,,,,{public_key_text(TERMINAL_KEY)}\n"
     people = recipients_csv(households=0, without_terminal=VILLAGES) + loudspeaker
     found(url, folder, clock=SystemClock(), recipients=people)

@@ -15,6 +15,7 @@ from tests.fakes.webhook import SECRET, verified
 from tests.ports import free_port
 from tests.simulation.county import TOWNSHIPS, VILLAGES, found
 from tests.simulation.documents import document, flood
+from tests.stores import store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -48,7 +49,7 @@ wait_s = 600
 _SETTINGS = """
 plans_file = "plans.toml"
 http.listen = "127.0.0.1:{port}"
-store.url = "sqlite:///warnd.sqlite"
+store.url = "{store}"
 apprise.services = ["json"]
 
 [webhook.endpoints.board]
@@ -61,8 +62,8 @@ _OFFICER = f"officer-{VILLAGES[0]}"
 def _county(folder: Path, chat: Receiver, port: int) -> None:
     (folder / "plans.toml").write_text(_PLAN)
     (folder / "board.secret").write_text(SECRET)
-    (folder / "warnd.toml").write_text(_SETTINGS.format(port=port, url=chat.url))
-    store = f"sqlite:///{folder / 'warnd.sqlite'}"
+    (folder / "warnd.toml").write_text(_SETTINGS.format(port=port, url=chat.url, store=store_url(folder)))
+    store = store_url(folder)
     found(store, folder, clock=SystemClock())
     engine = open_engine(store)
     with engine.begin() as conn:
