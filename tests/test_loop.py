@@ -61,6 +61,7 @@ def test_the_log_says_what_held_the_loop_when_it_happens_again() -> None:
         give_up_at = time.monotonic() + 10
         while turns._watch is None or turns._watch._seen is None:
             assert time.monotonic() < give_up_at
+        _hold_the_loop()
 
     with structlog.testing.capture_logs() as told, asyncio.Runner(loop_factory=lambda: measured_loop(turns)) as runner:
         runner.run(_held(times=1))
