@@ -12,23 +12,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoTurn
 
+from warnd.ledger.connecting import bounds, connect_within, leave_a_standby
 from warnd.ledger.door import Operation, P, StoreError, T
 
 _READERS = 4
 _WRITE_LOCK = 0x7761726E64  # "warnd"; any number that nobody else uses in this database.
-_CONNECT_S = 5
-_STATEMENT_S = 60
-_LOCK_S = 15  # As long as a writer waits on SQLite.
+_SERVED_S = (
+    15  # For one statement of a daemon, whose operations take milliseconds; as long as a writer waits on SQLite.
+)
+_STATEMENT_S = 60  # For one statement of whoever opens the store directly.
+_LOCK_S = 12
+_TURN_S = 15  # Whoever did not get a turn in this time is told so: a request must not hang because the server does.
+_SILENT_S = 3  # A server that is longer silent than its own bound is not there.
 _IDLE_S = 10  # A worker that stopped in the middle of a transaction holds up the others no longer than this.
 _AGAIN = 5
 _ROLLED_BACK = frozenset(
     {"40001", "40P01"}
 )  # Serialization failure, deadlock: nothing happened, so it may be tried again.
-_BOUNDS = (
-    f"SET LOCAL statement_timeout = '{_STATEMENT_S}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
-    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'"
-)
+_BOUNDS = f"SET LOCAL lock_timeout = '{_LOCK_S}s'; SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'"
 _ALONE = f"; SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
 
 
@@ -37,19 +40,21 @@ class SharedLedger:
 
     def __init__(self, url: URL) -> None:
         self._writing, self._reading = (
-            _engine(url, connections=1, writes=True),
-            _engine(url, connections=_READERS, writes=False),
+            _engine(url, connections=1, writes=True, statement_s=_SERVED_S),
+            _engine(url, connections=_READERS, writes=False, statement_s=_SERVED_S),
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation that only reads, in one snapshot."""
-        return await _whole(self._readers, lambda: _run(self._reading, lambda conn: op(conn, *args, **kwargs)))
+        turn = self._readers.submit(_run, self._reading, lambda conn: op(conn, *args, **kwargs))
+        return await _ended(turn, to_the_end=False)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in one transaction, alone in the whole store; it is committed, durably, when this returns."""
-        return await _whole(self._writer, lambda: _run(self._writing, lambda conn: op(conn, *args, **kwargs)))
+        turn = self._writer.submit(_run, self._writing, lambda conn: op(conn, *args, **kwargs))
+        return await _ended(turn, to_the_end=True)
 
     async def close(self) -> None:
         """Let what has begun end, and close all connections."""
@@ -59,23 +64,37 @@ class SharedLedger:
             engine.dispose()
 
 
-def open_sync(url: URL, *, writes: bool) -> Engine:
-    """Return a plain synchronous engine; each of its transactions is alone, or else reads one snapshot."""
-    return _engine(url, connections=1, writes=writes)
+def open_sync(url: URL, *, writes: bool, bounded: bool = True) -> Engine:
+    """Return a plain synchronous engine; each of its transactions is alone, or else reads one snapshot.
 
-
-async def _whole(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    """Return what `work` returns; whoever is cancelled while it runs hears of it only after its end.
-
-    Nobody may take a store for closed that is still written to.
+    Unbounded, a statement may take its time: an index over many millions of rows, made by a migration.
     """
-    turn: Future[T] = threads.submit(work)
+    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S if bounded else None)
+
+
+async def _ended(turn: Future[T], *, to_the_end: bool) -> T:
+    """Return what a thread returns, or refuse for it if its turn does not come.
+
+    `to_the_end`: whoever is cancelled while it runs hears of it only after its end. Nobody may take a store for closed that is still
+    written to.
+    """
+    result = asyncio.wrap_future(turn)
+    result.add_done_callback(_heard)
     try:
-        return await asyncio.wrap_future(turn)
+        done, _ = await asyncio.wait([result], timeout=_TURN_S)
+        if not done and turn.cancel():
+            raise NoTurn(f"the store was busy, or did not answer, for {_TURN_S} s")
+        return await result
     except asyncio.CancelledError:
-        if not turn.cancel():
+        if not turn.cancel() and to_the_end:
             await asyncio.wait([asyncio.wrap_future(turn)])
         raise
+
+
+def _heard(result: asyncio.Future[T]) -> None:
+    """Look at what became of it, even if whoever asked has gone: asyncio would call an error that nobody looks at a mistake."""
+    if not result.cancelled():
+        result.exception()
 
 
 def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
@@ -90,7 +109,7 @@ def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
         return op(conn)
 
 
-def _engine(url: URL, *, connections: int, writes: bool) -> Engine:
+def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=connections,
@@ -98,15 +117,16 @@ def _engine(url: URL, *, connections: int, writes: bool) -> Engine:
         pool_pre_ping=True,  # After a failover the old connections are dead; the first statement shall not be the one to find out.
         isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": _CONNECT_S,
-            "prepare_threshold": None,
-        },  # A pooler knows no prepared statements.
+        connect_args=bounds(url),
     )
+    opening = f"SET LOCAL statement_timeout = '{statement_s or 0}s'; {_BOUNDS}"
+    opening += _ALONE if writes else "; SET TRANSACTION READ ONLY"
 
     def started(conn: Connection) -> None:
-        conn.exec_driver_sql(_BOUNDS + (_ALONE if writes else "; SET TRANSACTION READ ONLY"))
+        conn.exec_driver_sql(opening)
 
+    event.listen(engine, "do_connect", connect_within(statement_s and statement_s + _SILENT_S))
+    event.listen(engine, "handle_error", leave_a_standby)
     event.listen(engine, "begin", started)
     return engine
 

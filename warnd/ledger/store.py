@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from warnd.ledger import postgres, sqlite
+from warnd.ledger.connecting import spread
 from warnd.ledger.door import Ledger, Operation, P, StoreError, T
 from warnd.ledger.migrations import NewerStore, migrate
 
@@ -140,7 +141,7 @@ class DaemonLock:
 
 def _parsed(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        parsed = make_url(spread(url))
     except ArgumentError as error:
         raise StoreError("store.url is no address. Write sqlite:///PATH or postgresql://USER@HOST/DATABASE.") from error
     if parsed.drivername not in {_SQLITE, _POSTGRESQL}:

@@ -1,0 +1,89 @@
+"""How a worker reaches PostgreSQL: of several servers the one that takes writes, and no wait that has no end.
+
+The server bounds its own work (`statement_timeout`); a server that is stopped, or cut off, bounds nothing, so this side does too.
+Nothing here depends on a session: a pooler may hand connections from one transaction to the next.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy.engine import URL, ExceptionContext
+
+_READ_ONLY = "25006"  # read_only_sql_transaction
+_CONNECT_S = 5  # For each server that the address names.
+_BOUNDS: dict[str, str | int] = {
+    "application_name": "warnd",
+    "connect_timeout": _CONNECT_S,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # Milliseconds; a machine that lost its power acknowledges nothing.
+    "target_session_attrs": "read-write",  # A standby takes no writes until it is promoted.
+}
+
+
+def spread(url: str) -> str:
+    """Return an address of several servers, written as libpq does (`HOST1:PORT1,HOST2:PORT2`), as SQLAlchemy reads it.
+
+    Other addresses are returned as they are.
+    """
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    named = [_host_and_port(each) for each in hosts.split(",")]
+    query = [*parse_qsl(parts.query), ("host", ",".join(host for host, _ in named))]
+    query.append(("port", ",".join(port for _, port in named)))
+    return urlunsplit(parts._replace(netloc=f"{user}{at}", query=urlencode(query)))
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    """Split `host`, `host:port` or `[IPv6]:port`; without a port it is PostgreSQL's own."""
+    bare = text.rpartition("]")[2]
+    host = text.removesuffix(bare) or bare.partition(":")[0]
+    return host.strip("[]"), bare.partition(":")[2] or "5432"
+
+
+def bounds(url: URL) -> dict[str, Any]:
+    """Return what connections are made with, beside what the address itself says."""
+    own = {key: value for key, value in _BOUNDS.items() if key not in url.query}
+    return {**own, "prepare_threshold": None}  # A pooler knows no prepared statements.
+
+
+def connect_within(patience_s: float | None) -> Callable[..., psycopg.Connection[Any]]:
+    """Return what makes connections whose every wait ends within `patience_s`; None waits for as long as the server works."""
+    kind: type[Patient] = type("Within", (Patient,), {"patience_s": patience_s})
+
+    def connect(_dialect: Any, _record: Any, cargs: Any, cparams: Any) -> psycopg.Connection[Any]:
+        return kind.connect(*cargs, **cparams)
+
+    return connect
+
+
+def leave_a_standby(context: ExceptionContext) -> None:
+    """Drop connections to a server that has ceased to be the primary, as if it had died: the next ones lead to the new one."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
+
+
+class Patient(psycopg.Connection[Any]):
+    """A connection that gives a silent server up."""
+
+    patience_s: ClassVar[float | None] = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server as the driver does; one that stays silent is left, and the connection closed.
+
+        Raises:
+            psycopg.OperationalError: The server stayed silent; whether it did what it was asked is not known.
+        """
+        try:
+            return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"the server did not answer within {self.patience_s} s") from error
