@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text, tuple_
+from sqlalchemy import Connection, Row, select, text, tuple_
 
 from warnd.ledger import schema
+from warnd.ledger.values import many
 from warnd.model.region import Jurisdiction, is_national, prefix, stored_code, subtree
 
 _BUILT_IN = frozenset({"region_code", "adcode", "区划代码"})
@@ -83,11 +84,10 @@ def children(conn: Connection, *, parent: str | None, jurisdiction: Collection[s
     """
     above = [parent] if parent is not None else [stored_code(code) for code in jurisdiction]
     where = "r.parent IN :above" if above else "r.parent IS NULL"
-    statement = text(f"{_REGION} WHERE r.from_rev <= :rev AND {where} ORDER BY r.code")
-    if above:
-        statement = statement.bindparams(bindparam("above", expanding=True))
+    statement = f"{_REGION} WHERE r.from_rev <= :rev AND {where} ORDER BY r.code"
+    prepared = many(statement, "above", of=str) if above else text(statement)
     return [
-        _region(row) for row in conn.execute(statement, {"rev": revision(conn), **({"above": above} if above else {})})
+        _region(row) for row in conn.execute(prepared, {"rev": revision(conn), **({"above": above} if above else {})})
     ]
 
 
@@ -242,7 +242,7 @@ def _region(row: Row[Any]) -> RegionRow:
 
 
 def _by_codes(conn: Connection, statement: str, codes: Sequence[str]) -> Iterator[Row[Any]]:
-    prepared = text(statement).bindparams(bindparam("codes", expanding=True))
+    prepared = many(statement, "codes", of=str)
     rev = {"rev": revision(conn)} if ":rev" in statement else {}
     for start in range(0, len(codes), _PAGE):
         yield from conn.execute(prepared, {"codes": codes[start : start + _PAGE], **rev}).all()

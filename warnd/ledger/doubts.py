@@ -15,6 +15,7 @@ def open_ones(conn: Connection, *, channels: Collection[str]) -> list[tuple[int,
             "JOIN message m ON m.no = l.message_no "
             "WHERE l.state = 'waiting' AND a.state = 'unknown' AND m.closed_as IS NULL AND l.channel IN :channels ORDER BY l.due_at, l.no",
             "channels",
+            of=str,
         ),
         {"channels": sorted(channels)},
     )

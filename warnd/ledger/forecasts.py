@@ -102,13 +102,15 @@ def unwilling(conn: Connection, *, recipients: Collection[int], rev: int) -> lis
 
 
 def _seats_below(conn: Connection, bounds: dict[str, Any], roles: Collection[str]) -> list[Row[Any]]:
-    statement = many(f"{_SEAT} WHERE g.path >= :low AND g.path < :high AND s.role IN :roles AND {_VISIBLE}", "roles")
+    statement = many(
+        f"{_SEAT} WHERE g.path >= :low AND g.path < :high AND s.role IN :roles AND {_VISIBLE}", "roles", of=str
+    )
     return list(conn.execute(statement, {**bounds, "roles": sorted(roles)}))
 
 
 def _seats_above(conn: Connection, roots: Sequence[str], roles: Collection[str], rev: int) -> list[Row[Any]]:
     above = sorted({code for path in roots for code in path_codes(path)[:-1]})
-    statement = many(f"{_SEAT} WHERE g.code IN :codes AND s.role IN :roles AND {_VISIBLE}", "codes", "roles")
+    statement = many(f"{_SEAT} WHERE g.code IN :codes AND s.role IN :roles AND {_VISIBLE}", "codes", "roles", of=str)
     return list(conn.execute(statement, {"codes": above, "roles": sorted(roles), "rev": rev})) if above else []
 
 

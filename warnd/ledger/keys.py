@@ -9,7 +9,9 @@ from warnd.ledger import directory
 from warnd.ledger.values import many
 
 _ENDED = many(
-    "SELECT public_key FROM key_end WHERE terminal = :terminal AND ends_at <= :now AND public_key IN :keys", "keys"
+    "SELECT public_key FROM key_end WHERE terminal = :terminal AND ends_at <= :now AND public_key IN :keys",
+    "keys",
+    of=str,
 )
 _OLDER = text("SELECT public_key FROM key_end WHERE terminal = :terminal AND ends_at > :now ORDER BY public_key")
 _END = text(

@@ -354,6 +354,7 @@ def _carry_listeners(
             "AND NOT EXISTS (SELECT 1 FROM delivery told WHERE told.message_no = :no AND told.recipient_no = v.recipient_no) "
             f"ORDER BY v.recipient_no {_ONCE}",
             "codes",
+            of=str,
         ),
         {
             "no": message.no,

@@ -136,11 +136,12 @@ class _Place:
         return {(row.message_no, row.recipient_no): row.no for row in self._conn.execute(_DELIVERIES, nos)}
 
 
-_MESSAGES = many("SELECT * FROM message WHERE id IN :ids", "ids")
+_MESSAGES = many("SELECT * FROM message WHERE id IN :ids", "ids", of=str)
 _VERSIONS = many(
     "SELECT r.id, v.no, v.recipient_no, v.region FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
     "WHERE r.id IN :ids AND v.kind = 'terminal' ORDER BY v.from_rev",
     "ids",
+    of=str,
 )
 _DELIVERIES = many(
     "SELECT message_no, recipient_no, min(no) AS no FROM delivery "

@@ -43,7 +43,9 @@ def known(conn: Connection, *, made_of: Sequence[str]) -> dict[str, Kept]:
         return {}
     rows = conn.execute(
         many(
-            "SELECT made_of, sha256, duration_ms FROM recording WHERE made_of IN :all ORDER BY made_at, sha256", "all"
+            "SELECT made_of, sha256, duration_ms FROM recording WHERE made_of IN :all ORDER BY made_at, sha256",
+            "all",
+            of=str,
         ),
         {"all": list(made_of)},
     )

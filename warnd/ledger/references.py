@@ -40,11 +40,13 @@ _ATTEMPTS = many(
     "SELECT l.channel, a.reference, l.address, a.leg_no, a.number FROM attempt a JOIN leg l ON l.no = a.leg_no "
     "WHERE a.reference IS NOT NULL AND a.reference IN :references ORDER BY a.leg_no, a.number",
     "references",
+    of=str,
 )
 _WAITING = many(
     "SELECT no, channel, evidence, failed, part, parts, reason, at, raw, reference, address FROM receipt "
     "WHERE leg_no IS NULL AND reference IS NOT NULL AND channel = :channel AND reference IN :references ORDER BY no",
     "references",
+    of=str,
 )
 
 

@@ -23,10 +23,13 @@ _KEEP = text(
 _KNOWN = many(
     "SELECT terminal, drill, boot_id, n FROM terminal_receipt WHERE (terminal, drill, boot_id, n) IN :numbers",
     "numbers",
+    of=tuple,
 )
 _SEEN = text("UPDATE terminal_state SET last_seen = :now WHERE terminal = :terminal AND drill = :drill")
 _STARTS = many(
-    "SELECT terminal, drill, boot_id, contiguous FROM terminal_boot WHERE (terminal, drill, boot_id) IN :boots", "boots"
+    "SELECT terminal, drill, boot_id, contiguous FROM terminal_boot WHERE (terminal, drill, boot_id) IN :boots",
+    "boots",
+    of=tuple,
 )
 _REACH = text(
     "INSERT INTO terminal_boot (terminal, drill, boot_id, contiguous) VALUES (:terminal, :drill, :boot, :n) "

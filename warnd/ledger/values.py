@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import BigInteger, Text, TextClause, bindparam, text
+from sqlalchemy.types import NullType, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_KINDS: Mapping[type, TypeEngine[Any]] = {int: BigInteger(), str: Text(), tuple: NullType()}
 
 
 def to_ms(at: datetime) -> int:
@@ -36,6 +38,9 @@ def dumps(value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def many(statement: str, *names: str) -> TextClause:
-    """Return a statement in which `IN :name` takes a list of any length."""
-    return text(statement).bindparams(*(bindparam(name, expanding=True) for name in names))
+def many(statement: str, *names: str, of: type[int | str | tuple[object, ...]] = int) -> TextClause:
+    """Return a statement in which each `IN :name` takes a list of any length whose values are `of` this kind; tuples: of one at least.
+
+    PostgreSQL compares an empty list, too, only with what is of its kind.
+    """
+    return text(statement).bindparams(*(bindparam(name, expanding=True, type_=_KINDS[of]) for name in names))

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 
 from warnd.ledger.directory import revision
+from warnd.ledger.values import many
 
 _PAGE = 2_000
 
@@ -18,7 +19,7 @@ class Sweep:
     def __init__(self, find: str, undo: Sequence[str], *, start: int | str) -> None:
         """Take SQL: `find` lists keys after `:after` beyond `:rev`, each of `undo` takes back the keys in `:page`."""
         self._find = text(f"{find} LIMIT {_PAGE}")
-        self._undo = [text(each).bindparams(bindparam("page", expanding=True)) for each in undo]
+        self._undo = [many(each, "page", of=type(start)) for each in undo]
         self._after = start
 
     def page(self, conn: Connection) -> bool:

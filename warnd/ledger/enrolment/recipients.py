@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, text, update
 
 from warnd.ledger.directory import revision
 from warnd.ledger.schema import recipient, recipient_version, seat
+from warnd.ledger.values import many
 
 
 class RecipientFacts(NamedTuple):
@@ -52,11 +53,13 @@ class Version:
 def standing(conn: Connection, *, ids: Sequence[str]) -> dict[str, Standing]:
     """Return those of the recipients that were ever in the directory, by id."""
     rows = conn.execute(
-        text(
+        many(
             "SELECT c.id, c.no, v.no, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key, v.apprise "
             "FROM recipient c LEFT JOIN recipient_version v ON v.recipient_no = c.no "
-            "AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev) WHERE c.id IN :ids"
-        ).bindparams(bindparam("ids", expanding=True)),
+            "AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev) WHERE c.id IN :ids",
+            "ids",
+            of=str,
+        ),
         {"ids": ids, "rev": revision(conn)},
     ).all()
     seats = _seats(conn, versions=[row[2] for row in rows if row[2] is not None])
@@ -113,9 +116,10 @@ def _seats(conn: Connection, *, versions: Sequence[int]) -> dict[int, list[tuple
     found: dict[int, list[tuple[str, str]]] = {}
     if versions:
         rows = conn.execute(
-            text(
-                "SELECT version_no, role, region FROM seat WHERE version_no IN :versions ORDER BY version_no, role, region"
-            ).bindparams(bindparam("versions", expanding=True)),
+            many(
+                "SELECT version_no, role, region FROM seat WHERE version_no IN :versions ORDER BY version_no, role, region",
+                "versions",
+            ),
             {"versions": versions},
         )
         for no, role, code in rows:

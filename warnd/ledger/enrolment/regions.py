@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 
 from warnd.ledger.directory import revision
 from warnd.ledger.schema import region
+from warnd.ledger.values import many
 from warnd.model.gazetteer import keys
 
 
@@ -88,7 +89,7 @@ def users(conn: Connection, *, codes: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for what, statement in _USERS.items():
         values = {"codes": codes, **({"rev": revision(conn)} if ":rev" in statement else {})}
-        rows = conn.execute(text(statement).bindparams(bindparam("codes", expanding=True)), values)
+        rows = conn.execute(many(statement, "codes", of=str), values)
         found |= {code: f"{what} {name}" for code, name in rows}
     return found
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row, text
 
 from warnd.ledger.directory import RegionRow
-from warnd.ledger.values import from_ms, maybe_time
+from warnd.ledger.values import from_ms, many, maybe_time
 from warnd.ledger.views.cursor import cursor as cursor_of
 from warnd.ledger.views.cursor import place
 from warnd.ledger.views.places import below, region
@@ -125,13 +125,15 @@ def _tallied(conn: Connection, message: Row[Any] | None, regions: Sequence[Regio
     return [RegionCoverage(each.code, each.name, each.tier, *counts[each.code]) for each in regions]
 
 
-_TALLIES = text(
-    "SELECT region, targeted, confirmed FROM village_tally WHERE message_no = :no AND region IN :codes"
-).bindparams(bindparam("codes", expanding=True))
-_VILLAGES = text(
+_TALLIES = many(
+    "SELECT region, targeted, confirmed FROM village_tally WHERE message_no = :no AND region IN :codes", "codes", of=str
+)
+_VILLAGES = many(
     "SELECT code, 1, CASE WHEN confirmed_at IS NULL THEN 0 ELSE 1 END FROM target "
-    "WHERE message_no = :no AND tier = 'village' AND ancestor = 0 AND code IN :codes"
-).bindparams(bindparam("codes", expanding=True))
+    "WHERE message_no = :no AND tier = 'village' AND ancestor = 0 AND code IN :codes",
+    "codes",
+    of=str,
+)
 
 
 def _pace(conn: Connection, message: Row[Any] | None) -> ConfirmedAt:

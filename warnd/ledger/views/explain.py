@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import directory
 from warnd.ledger.legs import OBLIGED
-from warnd.ledger.values import from_ms, maybe_time
+from warnd.ledger.values import from_ms, many, maybe_time
 from warnd.ledger.views.deliveries import COLUMNS, documents
 from warnd.ledger.views.legs import legs
 from warnd.model.documents import (
@@ -90,8 +90,8 @@ def _described(conn: Connection, row: Row[Any]) -> RecipientDocument:
     )
 
 
-_ASKED = text("SELECT channel, address, since FROM opt_out WHERE address IN :addresses ORDER BY channel").bindparams(
-    bindparam("addresses", expanding=True)
+_ASKED = many(
+    "SELECT channel, address, since FROM opt_out WHERE address IN :addresses ORDER BY channel", "addresses", of=str
 )
 
 
@@ -147,9 +147,11 @@ def _receipts(conn: Connection, message: Row[Any], recipient_no: int) -> list[Re
     ]
 
 
-_TOPICS = text(
-    "SELECT no, channel, target FROM publication WHERE message_no = :no AND target IN :targets ORDER BY no"
-).bindparams(bindparam("targets", expanding=True))
+_TOPICS = many(
+    "SELECT no, channel, target FROM publication WHERE message_no = :no AND target IN :targets ORDER BY no",
+    "targets",
+    of=str,
+)
 
 
 def _publications(conn: Connection, message: Row[Any], region: str) -> list[PublicationDocument]:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 
 from warnd.ledger import directory
 from warnd.ledger.directory import RegionRow
+from warnd.ledger.values import many
 from warnd.ledger.views.places import UnknownRegion, below, region
 from warnd.model.gazetteer import fold, keys, readings
 from warnd.model.region import TIERS, path_codes, rank, stored_code, subtree
@@ -194,7 +195,7 @@ def reaching(conn: Connection, *, place: RegionRow, served: bool, ids: Collectio
         return frozenset()
     low, high = subtree(place.path)
     found = conn.execute(
-        text(_REACHED).bindparams(bindparam("ids", expanding=True), bindparam("around", expanding=True)),
+        many(_REACHED, "ids", "around", of=str),
         {
             "ids": list(ids),
             "around": list(path_codes(place.path)),

@@ -4,22 +4,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row
 
-from warnd.ledger.values import from_ms, maybe_time
+from warnd.ledger.values import from_ms, many, maybe_time
 from warnd.model.documents import AttemptDocument, LegDocument
 from warnd.model.mask import masked
 
 _LEGS = {
-    kind: text(
-        f"SELECT no, {kind}_no AS owner, channel, address, state, due_at FROM leg WHERE {kind}_no IN :owners ORDER BY step, no"
-    ).bindparams(bindparam("owners", expanding=True))
+    kind: many(
+        f"SELECT no, {kind}_no AS owner, channel, address, state, due_at FROM leg WHERE {kind}_no IN :owners ORDER BY step, no",
+        "owners",
+    )
     for kind in ("delivery", "publication")
 }
-_ATTEMPTS = text(
+_ATTEMPTS = many(
     "SELECT leg_no, number, state, repeat, parts, submitted_at, ended_at, reference, reason FROM attempt "
-    "WHERE leg_no IN :legs ORDER BY leg_no, number"
-).bindparams(bindparam("legs", expanding=True))
+    "WHERE leg_no IN :legs ORDER BY leg_no, number",
+    "legs",
+)
 
 
 def legs(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row
 
-from warnd.ledger.values import from_ms, maybe_time, to_ms
+from warnd.ledger.values import from_ms, many, maybe_time, to_ms
 from warnd.model.coverage import Setback, TerminalFacts
 
 DEFAULT_HEARTBEAT_S = 60  # For a terminal that has not told its own.
@@ -49,23 +49,27 @@ def online(row: Row[Any], *, now: datetime) -> bool:
     return bool(row.last_seen + MISSED * (row.heartbeat_s or DEFAULT_HEARTBEAT_S) * 1000 >= to_ms(now))
 
 
-_TERMINALS = text(
+_TERMINALS = many(
     "SELECT c.id, v.region, s.online, s.since, s.last_seen, s.heartbeat_s "
     "FROM recipient_version v JOIN recipient c ON c.no = v.recipient_no "
     "LEFT JOIN terminal_state s ON s.terminal = c.id AND s.drill = :drill "
-    "WHERE v.region IN :codes AND v.kind = 'terminal' AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
-).bindparams(bindparam("codes", expanding=True))
+    "WHERE v.region IN :codes AND v.kind = 'terminal' AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)",
+    "codes",
+    of=str,
+)
 
 # The last word of each terminal about this message that says whether it played it: a retry that fails differently replaces it.
 # A stop with a reason is one, too: something graver cut it off, and until it was played whole the village has not heard it.
-_LAST_WORDS = text(
+_LAST_WORDS = many(
     "SELECT terminal, stage, amplifier, reason, received_at FROM ("
     "SELECT terminal, stage, amplifier, reason, received_at, "
     "row_number() OVER (PARTITION BY terminal ORDER BY received_at DESC, n DESC) AS place FROM terminal_receipt "
     "WHERE message_id = :id AND drill = :drill AND terminal IN :terminals "
     "AND (stage IN ('played', 'failed') OR stage = 'stopped' AND reason IS NOT NULL)"
-    ") AS words WHERE place = 1"
-).bindparams(bindparam("terminals", expanding=True))
+    ") AS words WHERE place = 1",
+    "terminals",
+    of=str,
+)
 
 
 def _setbacks(conn: Connection, message: Row[Any], terminals: Sequence[str]) -> dict[str, Setback]:

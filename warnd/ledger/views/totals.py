@@ -3,21 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 
 from warnd.ledger import tallies
+from warnd.ledger.values import many
 from warnd.model.documents import DeliveryCounts, EvidenceCounts, Totals, VillageCounts
 from warnd.model.evidence import Evidence
 
-_MESSAGES = text("SELECT no, id, stage, closed_as FROM message WHERE id IN :ids").bindparams(
-    bindparam("ids", expanding=True)
+_MESSAGES = many("SELECT no, id, stage, closed_as FROM message WHERE id IN :ids", "ids", of=str)
+_COUNTERS = many(
+    "SELECT message_no, evidence, state, n FROM counter WHERE region = '' AND n > 0 AND message_no IN :nos", "nos"
 )
-_COUNTERS = text(
-    "SELECT message_no, evidence, state, n FROM counter WHERE region = '' AND n > 0 AND message_no IN :nos"
-).bindparams(bindparam("nos", expanding=True))
-_VILLAGES = text(
-    "SELECT message_no, targeted, confirmed, late FROM village_tally WHERE region = '' AND message_no IN :nos"
-).bindparams(bindparam("nos", expanding=True))
+_VILLAGES = many(
+    "SELECT message_no, targeted, confirmed, late FROM village_tally WHERE region = '' AND message_no IN :nos", "nos"
+)
 
 
 def totals(conn: Connection, *, ids: Sequence[str]) -> dict[str, Totals]:
