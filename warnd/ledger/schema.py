@@ -68,12 +68,22 @@ worker = Table(
     Column("seen_at", Instant, nullable=False),  # Its last sign of life
 )
 
+# Work that one worker of a shared store does at a time.
+turn = Table(
+    "turn",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("writer", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
 # Each due run of periodic work, once: whoever writes the row does it.
 periodic_run = Table(
     "periodic_run",
     metadata,
     Column("job", Text, primary_key=True),
-    Column("due_at", Instant, primary_key=True),
+    Column("slot", Text, primary_key=True),  # Local wall time, so that the hour that a clock change repeats has one run
+    Column("due_at", Instant, nullable=False),
     Column("writer", Text, nullable=False),
     Column("began_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
@@ -274,6 +284,22 @@ message = Table(
 )
 Index("ix_message_open", message.c.closed_as, message.c.stage, message.c.no)
 Index("ix_message_chain", message.c.chain_id, message.c.seq)
+
+# Chains that a message of another chain took over: an Update may refer to several.
+succession = Table(
+    "succession",
+    metadata,
+    Column("chain_id", Text, primary_key=True),
+    Column("message_no", _No, nullable=False),
+)
+# When each lane last got something taken, by whichever worker, and how many since the store was made.
+progress = Table(
+    "progress",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("taken_at", Instant, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+)
 
 # Regions as named by the warning's area, and the recipients whose own point lies in it; written at acceptance, few rows.
 target_root = Table(

@@ -14,6 +14,7 @@ def upgrade() -> None:
     """Add the tables."""
     _workers()
     _periodic_work()
+    _lifecycle()
 
 
 def _workers() -> None:
@@ -26,17 +27,41 @@ def _workers() -> None:
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("writer", name="pk_worker"),
     )
+    op.create_table(
+        "turn",
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("what", name="pk_turn"),
+    )
 
 
 def _periodic_work() -> None:
     op.create_table(
         "periodic_run",
         sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("slot", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("writer", sa.Text(), nullable=False),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("job", "due_at", name="pk_periodic_run"),
+        sa.PrimaryKeyConstraint("job", "slot", name="pk_periodic_run"),
+    )
+
+
+def _lifecycle() -> None:
+    op.create_table(
+        "succession",
+        sa.Column("chain_id", sa.Text(), nullable=False),
+        sa.Column("message_no", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("chain_id", name="pk_succession"),
+    )
+    op.create_table(
+        "progress",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("taken_at", sa.BigInteger(), nullable=False),
+        sa.Column("taken", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name="pk_progress"),
     )
