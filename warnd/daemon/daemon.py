@@ -16,6 +16,7 @@ from warnd.clock import Clock
 from warnd.daemon.chores import chores
 from warnd.daemon.derived import lane_limits, missing_elements, node_of, push_of, recording_limits, remarks, severities
 from warnd.daemon.files import Files
+from warnd.daemon.worker import Worker
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
 from warnd.dispatch.journal import Journal
@@ -47,6 +48,7 @@ from warnd.web.app import create_app
 _LANES_END_S = (
     6.0  # After SIGTERM, for what is under way; with the server's grace it stays within the ten seconds allowed.
 )
+_NEWCOMER_S = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ class Daemon:
         files: Files,
         public_url: str,
         alone: bool = True,
+        worker: Worker | None = None,
         build: Mapping[str, channels.Build] = channels.CHANNELS,
     ) -> None:
         self.settings = settings
@@ -76,6 +79,8 @@ class Daemon:
         self.registry = CollectorRegistry()
         self._metrics = Metrics(self.registry)
         self._writer = writer
+        self._worker = worker
+        self._began_at = clock.monotonic()
         self._stopping = asyncio.Event()
         self._forgotten: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         context = Context(
@@ -88,7 +93,7 @@ class Daemon:
         )
         built = {name: make(settings, context) for name, make in build.items()}
         self.channels: dict[str, Channel] = {name: one for name, one in built.items() if one is not None}
-        self.journal = Journal(ledger, bell=self.bell)
+        self.journal = Journal(ledger, bell=self.bell, writer=None if alone else writer)
         self.recorder = Recorder(
             ledger, clock, chance=chance, tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
         )
@@ -101,6 +106,7 @@ class Daemon:
             writer=writer,
             bell=self.bell,
             alone=alone,
+            silent_before_ms=worker.silent_before_ms if worker is not None else lambda: None,
         )
         jurisdiction = tuple(stored_code(code) for code in settings.node.jurisdiction)
         means = Means(
@@ -110,7 +116,7 @@ class Daemon:
                 name: tuple(one.targets()) for name, one in self.channels.items() if isinstance(one, Publisher)
             },
         )
-        self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell)
+        self.planner = Planner(ledger, clock, means=means, pace=Pace(), writer=writer, bell=self.bell, alone=alone)
         studio = files.studio if "mqtt" in self.channels else None
         self.recordings = Recordings(
             ledger,
@@ -259,6 +265,8 @@ class Daemon:
             ("timetable", self.timetable.run()),
             ("remember", self._remember()),
         ]
+        if self._worker is not None:
+            parts.append(("worker", self._worker.run(bell=self.bell, metrics=self._metrics)))
         parts += [(f"channel:{name}", one.run(self.recorder.receipt)) for name, one in self.channels.items()]
         if self.folder is not None:
             parts.append(("folder", self.folder.run()))
@@ -285,9 +293,19 @@ class Daemon:
         """Publish again what a broker lost when it came back without its memory."""
         while True:
             channel, drill = await self._forgotten.get()
+            if await self._is_newcomer():
+                continue
             reopened = await self.ledger.write(
                 publications.reopen, channel=channel, drill=drill, now_ms=to_ms(self.clock.now())
             )
             if reopened:
                 log.warning("publications_reopened", channel=channel, drill=drill, count=reopened)
                 self.bell.ring()
+
+    async def _is_newcomer(self) -> bool:
+        """Say whether a broker does not know this worker only because it is new; then it has lost nothing, or others notice, too.
+
+        Published again for every worker that is added, each command would make every loudspeaker report again.
+        """
+        just_begun = self.clock.monotonic() - self._began_at < _NEWCOMER_S
+        return self._worker is not None and just_begun and not await self._worker.eldest()

@@ -4,17 +4,20 @@ import asyncio
 import random
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
 
-from warnd.clock import SystemClock
+from warnd import __version__
+from warnd.clock import Clock, SystemClock
 from warnd.daemon.daemon import Daemon
 from warnd.daemon.files import Files, read_files
 from warnd.daemon.loop import Turns, measured_loop
+from warnd.daemon.worker import Identity, Worker, store_clock
 from warnd.ledger import node
-from warnd.ledger.store import DaemonLock, StoreError, open_ledger, shared, shown, sqlite_path, upgrade
+from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, shared, shown, sqlite_path, upgrade
 from warnd.model import answer
 from warnd.settings import Settings
 from warnd.settings.kinds import Endpoint
@@ -70,29 +73,56 @@ async def _serve(
     host, port = listening.getsockname()[:2]
     own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
-    settings = settings.model_copy(update={"http": bound})
+    named = settings.node.model_copy(update={"worker": settings.node.worker or f"{socket.gethostname()}-{port}"})
+    settings = settings.model_copy(update={"http": bound, "node": named})
     chance = random.SystemRandom()
     ledger = open_ledger(settings.store.url)
     try:
         tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
+        writer = f"{chance.getrandbits(128):032x}"
+        clock, worker = await _among_others(settings, ledger, writer=writer)
         daemon = Daemon(
             settings,
             ledger=ledger,
-            clock=SystemClock(),
+            clock=clock,
             chance=chance,
-            writer=f"{chance.getrandbits(128):032x}",
+            writer=writer,
             tag=tag,
             answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
             files=files,
             public_url=settings.http.public_url or settings.http.own_url,
-            alone=not shared(settings.store.url),
+            alone=worker is None,
+            worker=worker,
         )
         daemon.registry.register(turns)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)
         log.info("starting", url=own_url, channels=sorted(daemon.channels), store=shown(settings.store.url))
-        await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
+        async with _signed_in(worker):
+            await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
         log.info("stopped")
     finally:
         await ledger.close()
+
+
+async def _among_others(settings: Settings, ledger: Ledger, *, writer: str) -> tuple[Clock, Worker | None]:
+    """Return the clock to go by, and this process as one of several on a shared store; None = nobody else serves it."""
+    own = SystemClock()
+    if not shared(settings.store.url):
+        return own, None
+    clock = await store_clock(ledger, own)
+    assert settings.node.worker is not None
+    return clock, Worker(ledger, clock, own=Identity(settings.node.worker, __version__, writer))
+
+
+@asynccontextmanager
+async def _signed_in(worker: Worker | None) -> AsyncIterator[None]:
+    if worker is None:
+        yield
+        return
+    await worker.join()
+    try:
+        yield
+    finally:
+        await worker.leave()

@@ -1,6 +1,7 @@
 """What time does: lives end, leases lapse, silence is broken, deadlines pass, finished warnings complete; in that order."""
 
 import random
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Connection
@@ -9,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from warnd.bell import Bell
 from warnd.clock import Clock
 from warnd.dispatch.lookups import Lookups
-from warnd.ledger import deliveries, leases, silence
+from warnd.ledger import deliveries, leases, silence, workers
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
@@ -35,8 +36,13 @@ class Clockwork:
         writer: str,
         bell: Bell,
         alone: bool = True,
+        silent_before_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """Take what it works with; `alone` says that nobody else serves this store."""
+        """Take what it works with.
+
+        `alone`: nobody else serves this store. `silent_before_ms`: if others do, since when one that was not seen is dead; None = nobody
+        can tell now.
+        """
         self._ledger = ledger
         self._clock = clock
         self._lookups = lookups
@@ -44,9 +50,13 @@ class Clockwork:
         self._writer = writer
         self._bell = bell
         self._alone = alone
+        self._silent_before_ms = silent_before_ms
 
     async def start(self) -> None:
-        """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about."""
+        """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about.
+
+        Where others may be at work, only what nobody can still be doing. A question that two of them ask costs nothing.
+        """
         await self._ledger.write(leases.lapse, stamp=self._stamp(), everyone=self._alone)
         await self._lookups.start()
 
@@ -61,12 +71,17 @@ class Clockwork:
 
     async def tick(self) -> None:
         """Run one pass, if anything is overdue."""
-        if not await self._ledger.read(silence.overdue, now_ms=to_ms(self._clock.now())):
+        before_ms = self._silent_before_ms()
+        if not await self._ledger.read(_called_for, stamp=self._stamp(), silent_before_ms=before_ms):
             return
         jitter = self._chance.random()
-        lapsed, moved = await self._ledger.write(_pass, jitter=jitter, stamp=self._stamp())
+        lapsed, moved, gone = await self._ledger.write(
+            _pass, jitter=jitter, stamp=self._stamp(), silent_before_ms=before_ms
+        )
         if moved:
             self._bell.ring()
+        if gone:
+            await self._lookups.start()  # What the dead had in doubt and can no longer ask about.
         for leg_no, number, channel in lapsed:
             self._lookups.doubt(channel, leg_no, number)
 
@@ -74,10 +89,19 @@ class Clockwork:
         return Stamp(to_ms(self._clock.now()), self._writer)
 
 
-def _pass(conn: Connection, *, jitter: float, stamp: Stamp) -> tuple[Lapsed, bool]:
+def _called_for(conn: Connection, *, stamp: Stamp, silent_before_ms: int | None) -> bool:
+    if silent_before_ms is not None and workers.any_silent(conn, before_ms=silent_before_ms, writer=stamp.writer):
+        return True
+    return silence.overdue(conn, now_ms=stamp.now_ms)
+
+
+def _pass(
+    conn: Connection, *, jitter: float, stamp: Stamp, silent_before_ms: int | None
+) -> tuple[Lapsed, bool, list[str]]:
+    gone = [] if silent_before_ms is None else workers.bury(conn, before_ms=silent_before_ms, stamp=stamp)
     expired = silence.expire(conn, stamp=stamp)
-    lapsed = leases.lapse(conn, stamp=stamp, everyone=False)
+    lapsed = leases.lapse(conn, stamp=stamp, everyone=False, gone=gone)
     broken = silence.break_silence(conn, limit=_CHUNK, jitter=jitter, stamp=stamp)
     breached = deliveries.mark_breaches(conn, limit=_CHUNK, stamp=stamp)
     completed = silence.complete(conn, stamp=stamp)
-    return lapsed, bool(expired or lapsed or broken or breached or completed)
+    return lapsed, bool(expired or lapsed or broken or breached or completed), gone

@@ -25,6 +25,9 @@ _CARE = frozenset(
         "attempt.unknown",
         "delivery.exhausted",
         "delivery.breached",
+        "periodic.missed",
+        "periodic.failed",
+        "periodic.taken_over",
     }
 )
 
@@ -34,7 +37,9 @@ log = structlog.get_logger(__name__)
 class Journal:
     """Tells the log what the record tells."""
 
-    def __init__(self, ledger: Ledger, *, bell: Bell) -> None:
+    def __init__(self, ledger: Ledger, *, bell: Bell, writer: str | None = None) -> None:
+        """Tell what `writer` wrote, or everything: where several workers share a record, each tells its own part."""
+        self._writer = writer
         self._ledger = ledger
         self._bell = bell
         self._told = 0
@@ -53,7 +58,8 @@ class Journal:
                 log.error("record_unreadable", error=str(error))
                 rows = []
             for row in rows:
-                _tell(row.kind, row.message_id, row.data)
+                if self._writer in {None, row.writer}:
+                    _tell(row.kind, row.message_id, row.data)
                 self._told = row.no
             if len(rows) < _PAGE:
                 await self._bell.wait(_LOOK_S, since=rings)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from warnd.channel import Failed, Outcome
 
@@ -26,6 +26,14 @@ class Metrics:
             registry=registry,
         )
 
+        self._workers = Gauge("warnd_workers", "Workers that share the store.", registry=registry)
+        self._workers.set(1)
+        self._clock_off = Gauge(
+            "warnd_clock_off_seconds",
+            "How far this machine's clock is ahead of the shared store's, by which all workers go.",
+            registry=registry,
+        )
+
     def attempt(self, lane: str, outcome: Outcome) -> None:
         """Count one outcome."""
         kind = f"failed_{outcome.retry}" if isinstance(outcome, Failed) else type(outcome).__name__.lower()
@@ -46,3 +54,8 @@ class Metrics:
     def commit(self, seconds: float) -> None:
         """Observe one group commit."""
         self._commits.observe(seconds)
+
+    def workers(self, count: int, *, clock_off_s: float) -> None:
+        """Say who shares the store, and how far this machine's clock is ahead of it."""
+        self._workers.set(count)
+        self._clock_off.set(clock_off_s)

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.bell import Bell
 from warnd.clock import Clock
-from warnd.ledger import planning
+from warnd.ledger import batons, planning, trouble
 from warnd.ledger.events import Stamp
 from warnd.ledger.planning import Means, Pace
 from warnd.ledger.store import Ledger
@@ -15,6 +16,8 @@ from warnd.ledger.values import to_ms
 
 _LOOK_S = 1.0
 _RETRY_S = 1.0
+_BATON = "planning"
+_BATON_MS = 2_000
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +25,25 @@ log = structlog.get_logger(__name__)
 class Planner:
     """Plans until nothing is left, then waits for the bell."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, *, means: Means, pace: Pace, writer: str, bell: Bell) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        means: Means,
+        pace: Pace,
+        writer: str,
+        bell: Bell,
+        alone: bool = True,
+    ) -> None:
+        """Take what it works with; `alone` says that nobody else plans on this store, so that nobody takes batons."""
         self._ledger = ledger
         self._clock = clock
         self._means = means
         self._pace = pace
         self._writer = writer
         self._bell = bell
+        self._alone = alone
         self._trouble: str | None = None
 
     def problem(self) -> str | None:
@@ -45,13 +60,13 @@ class Planner:
         """Make one chunk; return False if there was nothing to plan."""
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
         try:
-            if not await self._ledger.read(planning.anything):
+            if not await self._ledger.read(_called_for, stamp=stamp, alone=self._alone):
                 return False
-            message_id = await self._ledger.write(planning.step, means=self._means, pace=self._pace, stamp=stamp)
-        except SQLAlchemyError as error:
-            self._trouble = (
-                f"Deliveries cannot be planned: {error}. See to the store; planning goes on where it stopped."
+            message_id = await self._ledger.write(
+                _step, means=self._means, pace=self._pace, stamp=stamp, alone=self._alone
             )
+        except SQLAlchemyError as error:
+            self._trouble = f"Deliveries cannot be planned: {trouble.told(error)} Planning goes on where it stopped."
             log.error("planning_failed", error=str(error))
             await self._clock.sleep(_RETRY_S)
             return False
@@ -60,3 +75,20 @@ class Planner:
             return False
         self._bell.ring()
         return True
+
+
+def _called_for(conn: Connection, *, stamp: Stamp, alone: bool) -> bool:
+    return planning.anything(conn) and (alone or batons.free(conn, what=_BATON, stamp=stamp))
+
+
+def _step(conn: Connection, *, means: Means, pace: Pace, stamp: Stamp, alone: bool) -> str | None:
+    """Make a chunk; among several workers one plans until nothing is left, or until it dies.
+
+    Four planners with their chunks in line for the store would hold up every claim four times as long as one.
+    """
+    if not alone and not batons.take(conn, what=_BATON, hold_ms=_BATON_MS, stamp=stamp):
+        return None
+    message_id = planning.step(conn, means=means, pace=pace, stamp=stamp)
+    if not alone and not planning.anything(conn):
+        batons.give_up(conn, what=_BATON, stamp=stamp)
+    return message_id

@@ -79,29 +79,67 @@ def since(conn: Connection, *, after: int, limit: int) -> list[Row[Any]]:
     """Return up to `limit` events after a number, of all writers, in the order in which they were committed."""
     return list(
         conn.execute(
-            text("SELECT no, kind, message_id, data FROM event WHERE no > :after ORDER BY no LIMIT :limit"),
+            text("SELECT no, writer, kind, message_id, data FROM event WHERE no > :after ORDER BY no LIMIT :limit"),
             {"after": after, "limit": limit},
         )
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far verifying has come: the last event that was looked at, and what the next one must follow."""
+
+    writer: str
+    seq: int
+    hash: str
+
+
+BEGINNING = Place("", 0, _START)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one look at a part of the record showed; `next` is where to go on, None = this was the end."""
+
+    breaks: tuple[Break, ...]
+    next: Place | None
+
+
 def verify(conn: Connection) -> Iterator[Break]:
     """Yield every place where a chain does not hold; nothing if the record is whole."""
-    heads: dict[str, tuple[int, str]] = {}
+    at: Place | None = BEGINNING
+    while at is not None:
+        page = verify_page(conn, after=at, limit=1_000)
+        yield from page.breaks
+        at = page.next
+
+
+def verify_page(conn: Connection, *, after: Place, limit: int) -> Page:
+    """Verify up to `limit` events behind a place, chain by chain; a long record is looked at in many short reads."""
     rows = conn.execute(
-        text("SELECT no, writer, seq, at, kind, message_id, data, prev, hash FROM event ORDER BY writer, seq"),
-        execution_options={"yield_per": 1000},
-    )
+        text(
+            "SELECT no, writer, seq, at, kind, message_id, data, prev, hash FROM event "
+            "WHERE writer > :writer OR (writer = :writer AND seq > :seq) ORDER BY writer, seq LIMIT :limit"
+        ),
+        {"writer": after.writer, "seq": after.seq, "limit": limit},
+    ).all()
+    found: list[Break] = []
+    at = after
     for row in rows:
-        seq, prev = heads.get(row.writer, (0, _START))
-        if row.seq != seq + 1:
-            yield Break(row.no, row.writer, row.seq, f"event {seq + 1} is missing before it")
-        elif row.prev != prev:
-            yield Break(row.no, row.writer, row.seq, "it does not follow the event before it")
-        content = {key: getattr(row, key) for key in ("writer", "seq", "at", "kind", "message_id", "data", "prev")}
-        if row.hash != _digest(content):
-            yield Break(row.no, row.writer, row.seq, "its content was changed")
-        heads[row.writer] = (row.seq, row.hash)
+        before = at if row.writer == at.writer else Place(row.writer, 0, _START)
+        found += _breaks(row, before)
+        at = Place(row.writer, row.seq, row.hash)
+    return Page(tuple(found), at if len(rows) == limit else None)
+
+
+def _breaks(row: Row[Any], before: Place) -> Iterator[Break]:
+    if row.seq != before.seq + 1:
+        yield Break(row.no, row.writer, row.seq, f"event {before.seq + 1} is missing before it")
+    elif row.prev != before.hash:
+        yield Break(row.no, row.writer, row.seq, "it does not follow the event before it")
+    content = {key: getattr(row, key) for key in ("writer", "seq", "at", "kind", "message_id", "data", "prev")}
+    if row.hash != _digest(content):
+        yield Break(row.no, row.writer, row.seq, "its content was changed")
 
 
 def _digest(row: Mapping[str, Any]) -> str:

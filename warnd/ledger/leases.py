@@ -1,28 +1,46 @@
 """Leases: what becomes of tries whose worker has gone silent."""
 
-from sqlalchemy import Connection, text
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events
 from warnd.ledger.events import Stamp
+from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState
 
+_UNDER_WAY = (
+    "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id, d.state AS delivery_state "
+    "FROM leg l JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
+    "WHERE l.state = 'submitting' AND {whose} ORDER BY l.no"
+)
+_ENDED = text(_UNDER_WAY.format(whose="l.lease_until <= :now"))
+_OF_OTHERS = text(_UNDER_WAY.format(whose="l.owner <> :writer"))
+_OF_THE_DEAD = many(_UNDER_WAY.format(whose="l.owner IN :gone"), "gone", of=str)
 
-def lapse(conn: Connection, *, stamp: Stamp, everyone: bool) -> list[tuple[int, int, str]]:
-    """Turn attempts whose lease has ended into unknown: they may have left.
+
+def lapse(conn: Connection, *, stamp: Stamp, everyone: bool, gone: Collection[str] = ()) -> list[tuple[int, int, str]]:
+    """Turn attempts whose lease has ended, or whose worker is `gone`, into unknown: they may have left.
 
     `everyone` is for the start of the one daemon of a file: whoever held a lease before is gone. Returns (leg number,
     attempt number, channel) of each, for asking the provider what became of it.
     """
-    rows = list(
-        conn.execute(
-            text(
-                "SELECT l.no, l.attempts, l.channel, l.wait_ms, m.id AS message_id, d.state AS delivery_state "
-                "FROM leg l JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
-                "WHERE l.state = 'submitting' AND (l.lease_until <= :now OR (:everyone = 1 AND l.owner <> :writer)) ORDER BY l.no"
-            ),
-            {"now": stamp.now_ms, "everyone": int(everyone), "writer": stamp.writer},
-        )
-    )
+    rows = conn.execute(_ENDED, {"now": stamp.now_ms}).all()
+    if everyone:
+        rows = [*rows, *conn.execute(_OF_OTHERS, {"writer": stamp.writer})]
+    if gone:
+        rows = [*rows, *conn.execute(_OF_THE_DEAD, {"gone": sorted(gone)})]
+    unique = {row.no: row for row in rows}
+    return _lapse(conn, [unique[no] for no in sorted(unique)], stamp=stamp)
+
+
+def give_up(conn: Connection, *, stamp: Stamp) -> None:
+    """Turn this worker's own attempts into unknown, when it ends before their outcomes have come."""
+    _lapse(conn, conn.execute(_OF_THE_DEAD, {"gone": [stamp.writer]}).all(), stamp=stamp)
+
+
+def _lapse(conn: Connection, rows: Sequence[Row[Any]], *, stamp: Stamp) -> list[tuple[int, int, str]]:
     if not rows:
         return []
     conn.execute(

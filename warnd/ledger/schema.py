@@ -33,6 +33,22 @@ metadata = MetaData(
 
 _No = BigInteger().with_variant(Integer, "sqlite")  # Only INTEGER is SQLite's rowid.
 Instant = BigInteger
+STANDING = (
+    "turn",
+    "good",
+    "bad",
+    "delays_ms",
+    "reports",
+    "noted_at",
+    "failures",
+    "rests",
+    "rested_at",
+    "rests_until",
+    "probe_leg",
+    "probe_until",
+    "paused_at",
+    "paused_until",
+)
 
 # ---- the node -------------------------------------------------------------------------------------------------------------------
 
@@ -69,8 +85,8 @@ worker = Table(
 )
 
 # Work that one worker of a shared store does at a time.
-turn = Table(
-    "turn",
+baton = Table(
+    "baton",
     metadata,
     Column("what", Text, primary_key=True),
     Column("writer", Text, nullable=False),
@@ -453,6 +469,14 @@ Index(
     postgresql_where=text("state = 'submitting'"),
 )
 
+Index(
+    "ix_leg_standby",  # Who can still be told by another channel when one is blocked.
+    leg.c.message_no,
+    leg.c.no,
+    sqlite_where=text("state = 'standby'"),
+    postgresql_where=text("state = 'standby'"),
+)
+
 attempt = Table(
     "attempt",
     metadata,
@@ -466,6 +490,7 @@ attempt = Table(
     Column("ended_at", Instant),
     Column("reference", Text),
     Column("reason", Text),
+    Column("sender", Text),  # Which of the channel's senders had it; NULL = it has but one
     UniqueConstraint("leg_no", "number"),
 )
 Index(
@@ -473,6 +498,27 @@ Index(
     attempt.c.reference,
     sqlite_where=text("reference IS NOT NULL"),
     postgresql_where=text("reference IS NOT NULL"),
+)
+
+# What all workers share of a lane: its pace, and whose turn it is. Counts are thousandths.
+lane_state = Table(
+    "lane_state",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("credit", BigInteger, nullable=False),  # Segments that may go out at once
+    Column("credited_at", Instant, nullable=False),
+    Column("claimed", BigInteger, nullable=False),  # Tries so far, whole
+)
+# How each sender of a lane fares (`warnd.model.sender.Standing`); "" where the channel has but one.
+sender_state = Table(
+    "sender_state",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("credit", BigInteger, nullable=False),
+    Column("credited_at", Instant, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in STANDING),
+    Column("cause", Text),
 )
 
 # Every piece of proof as it came in. Append-only.

@@ -36,6 +36,7 @@ from warnd.settings.kinds import (
 from warnd.settings.sections.apprise import Apprise
 from warnd.settings.sections.email import Email
 from warnd.settings.sections.mqtt import Mqtt
+from warnd.settings.sections.periodic import Periodic
 from warnd.settings.sections.push import Push
 from warnd.settings.sections.sms import Sms
 from warnd.settings.sections.speech import Speech
@@ -51,7 +52,7 @@ class Node(Table):
 
     name: Name = Field(default="warnd", description="the name of this warning centre, in quotes")
     worker: Name | None = Field(
-        default=None, description="what this one of several workers is called; without it, the machine's host name"
+        default=None, description="what this one of several workers is called; without it, the machine's host name and the port of http.listen"
     )
     jurisdiction: Names = Field(
         default=(), description='region codes like ["340000"]; without any, every imported region'
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
     webhook: Webhook | None = None
     apprise: Apprise | None = None
     speech: Speech | None = None
+    periodic: Periodic = Periodic()
     log: Log = Log()
     plans_file: ExistingFile = Field(default=shipped("config") / "plans.toml", description="a file of plans")
     authority_file: ExistingFile = Field(

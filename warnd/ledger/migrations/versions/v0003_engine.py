@@ -9,12 +9,30 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
+_STANDING = (
+    "turn",
+    "good",
+    "bad",
+    "delays_ms",
+    "reports",
+    "noted_at",
+    "failures",
+    "rests",
+    "rested_at",
+    "rests_until",
+    "probe_leg",
+    "probe_until",
+    "paused_at",
+    "paused_until",
+)
+
 
 def upgrade() -> None:
     """Add the tables."""
     _workers()
     _periodic_work()
     _lifecycle()
+    _senders()
 
 
 def _workers() -> None:
@@ -28,11 +46,11 @@ def _workers() -> None:
         sa.PrimaryKeyConstraint("writer", name="pk_worker"),
     )
     op.create_table(
-        "turn",
+        "baton",
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("writer", sa.Text(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("what", name="pk_turn"),
+        sa.PrimaryKeyConstraint("what", name="pk_baton"),
     )
 
 
@@ -64,4 +82,33 @@ def _lifecycle() -> None:
         sa.Column("taken_at", sa.BigInteger(), nullable=False),
         sa.Column("taken", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("lane", name="pk_progress"),
+    )
+
+
+def _senders() -> None:
+    op.add_column("attempt", sa.Column("sender", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_leg_standby",
+        "leg",
+        ["message_no", "no"],
+        sqlite_where=sa.text("state = 'standby'"),
+        postgresql_where=sa.text("state = 'standby'"),
+    )
+    op.create_table(
+        "lane_state",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("credit", sa.BigInteger(), nullable=False),
+        sa.Column("credited_at", sa.BigInteger(), nullable=False),
+        sa.Column("claimed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name="pk_lane_state"),
+    )
+    op.create_table(
+        "sender_state",
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("credit", sa.BigInteger(), nullable=False),
+        sa.Column("credited_at", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _STANDING),
+        sa.Column("cause", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("lane", "sender", name="pk_sender_state"),
     )
