@@ -111,6 +111,7 @@ class Outgoing:
             texts for mail have `ANSWER_LINK` in its place.
         start_by: On the clock's monotonic scale: no network call for this try begins later than this. A try that cannot start in time
             is answered `NOT_STARTED`.
+        sender: Which of a channel's `Sender`s has to carry it; None = the channel decides.
     """
 
     attempt: str
@@ -122,6 +123,7 @@ class Outgoing:
     repeated: bool = False
     answer_url: str | None = None
     start_by: float = float("inf")
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +333,43 @@ class Prober(Protocol):
 
     async def probe(self) -> Sequence[Finding]:
         """Try each provider, link and account; every wait is bounded, nothing is raised for what the other side does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One of several ways by which a channel can reach the same people: a gateway, an account or a relay of its own.
+
+    Attributes:
+        name: As the settings call it; what attempts and reports show.
+        weight: Its share beside the others; 0 = it carries only what none with a weight can.
+        rate_per_s: Segments per second that it may get; None = as many as the channel may.
+        concurrency: Its tries under way at once in one worker; None = as many as the channel's.
+    """
+
+    name: str
+    weight: int = 1
+    rate_per_s: float | None = None
+    concurrency: int | None = None
+
+
+@runtime_checkable
+class Sendered(Protocol):
+    """An optional face of a channel with senders: the daemon chooses one for each try, and rests one that fails.
+
+    For that a transient failure must mean that the *sender* is in trouble, never the address.
+    """
+
+    def senders(self) -> Sequence[Sender]:
+        """Return them, the same ones in the same order for as long as the daemon runs; at least one."""
+        ...
+
+    def trouble(self, sender: str) -> str | None:
+        """Return in one sentence why nothing can leave by this sender right now and what to do, or None."""
+        ...
+
+    async def find_at(self, sender: str, attempt: str) -> Outcome:
+        """Ask the sender that had an attempt what became of it; see `Finder.find`."""
         ...
 
 
