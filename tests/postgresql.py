@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
-_running: list[tuple[subprocess.Popen[bytes], Path]] = []
+_running: list["Server"] = []
 _talking: list[psycopg.Connection[Any]] = []
 
 
@@ -49,6 +52,53 @@ def _version(folder: Path) -> int:
 @cache
 def port() -> int:
     """Return the port of this process's server, started by the first who asks. Skips where PostgreSQL is not installed."""
+    return _started(_SETTINGS).port
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    port: int
+
+    def database(self, name: str, *, template: str | None = None) -> str:
+        """Make a database, empty or as another is that nobody uses; return its address."""
+        source = template or "template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {source}")
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def drop(self, url: str) -> None:
+        """Throw a database away, whoever uses it."""
+        self.run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        """Run one statement as the server's owner, outside any transaction."""
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True
+        ) as conn:
+            conn.execute(statement.encode())
+
+    def end(self) -> None:
+        """End it and throw its folder away."""
+        self.process.send_signal(2)  # "Fast": without waiting for clients.
+        self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def durable() -> Iterator[Server]:
+    """Run a server that keeps what it has confirmed, as it comes from Debian, until the block ends."""
+    server = _started({key: value for key, value in _SETTINGS.items() if value != "off"})
+    try:
+        yield server
+    finally:
+        _running.remove(server)
+        server.end()
+
+
+def _started(wanted: Mapping[str, object]) -> Server:
     found = programs()
     if found is None:
         pytest.skip("postgresql is not installed")
@@ -61,15 +111,16 @@ def port() -> int:
     subprocess.run(
         [found / make[0], *make[1:]], check=True, capture_output=True, env=env, cwd=folder, timeout=60, **become
     )
-    settings = {**_SETTINGS, "port": chosen, "unix_socket_directories": folder}
+    settings = {**wanted, "port": chosen, "unix_socket_directories": folder}
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             [found / "postgres", "-D", "data", *options], stdout=log, stderr=log, env=env, cwd=folder, **become
         )
-    _running.append((server, folder))
-    _until_it_answers(found, chosen)
-    return chosen
+    server = Server(process, folder, chosen)
+    _running.append(server)
+    _until_it_answers(found, server)
+    return server
 
 
 def _owner(folder: Path) -> dict[str, Any]:
@@ -82,20 +133,19 @@ def _owner(folder: Path) -> dict[str, Any]:
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
-def _until_it_answers(found: Path, chosen: int) -> None:
-    server, folder = _running[-1]
+def _until_it_answers(found: Path, server: Server) -> None:
     for _ in range(200):
         ready = subprocess.run(
-            [found / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(chosen), "-t", "1"], check=False, timeout=5
+            [found / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(server.port), "-t", "1"], check=False, timeout=5
         )
         if ready.returncode == 0:
             return
         try:
-            server.wait(0.05)
+            server.process.wait(0.05)
         except subprocess.TimeoutExpired:
             continue
         break
-    raise AssertionError(f"PostgreSQL did not start:\n{(folder / 'log').read_text()[-2000:]}")
+    raise AssertionError(f"PostgreSQL did not start:\n{(server.folder / 'log').read_text()[-2000:]}")
 
 
 def run(statement: str) -> None:
@@ -111,7 +161,5 @@ def stop() -> None:
     """End what was started and throw its folder away."""
     for connection in _talking:
         connection.close()
-    for server, folder in _running:
-        server.send_signal(2)  # "Fast": without waiting for clients.
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
+    while _running:
+        _running.pop().end()
