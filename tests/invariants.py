@@ -161,7 +161,9 @@ def whoever_heard_is_told_of_the_end(conn: Connection) -> None:
         "WHERE n.chain_id = old.chain_id AND n.closed_as IS NULL AND n.stage = 'planned' AND n.seq > old.seq) "
         "WHERE old.closed_as = 'withdrawn' AND (d.evidence > 0 OR EXISTS (SELECT 1 FROM leg l JOIN attempt a ON a.leg_no = l.no "
         "WHERE l.delivery_no = d.no AND a.state <> 'failed')) AND NOT EXISTS (SELECT 1 FROM delivery told "
-        "WHERE told.message_no = new.no AND told.recipient_no = d.recipient_no)",
+        "WHERE told.message_no = new.no AND told.recipient_no = d.recipient_no) AND NOT EXISTS (SELECT 1 FROM succession s "
+        "JOIN message took ON took.no = s.message_no JOIN message heir ON heir.chain_id = took.chain_id AND heir.seq >= took.seq "
+        "JOIN delivery told ON told.message_no = heir.no AND told.recipient_no = d.recipient_no WHERE s.chain_id = old.chain_id)",
     )
     assert not untold, untold
 

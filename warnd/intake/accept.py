@@ -11,24 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from warnd.intake import findings
+from warnd.intake import endings, findings
 from warnd.intake.reading import Reading
-from warnd.ledger import directory, events, messages, warnings
+from warnd.ledger import directory, events, messages, succession, warnings
 from warnd.ledger.events import Stamp
 from warnd.ledger.messages import NewMessage
 from warnd.ledger.values import to_ms
 from warnd.ledger.warnings import NewWarning
 from warnd.model import cap
 from warnd.model.authority import Authority, Principal
-from warnd.model.plan import Plan
 from warnd.model.reason import Reason, Verdict
 from warnd.model.region import stored_code
 from warnd.model.submission import Fate, Submission
 
-_CANCEL_LIFE_MS = (
-    2 * 3600 * 1000
-)  # A Cancel is worth telling at least this long, even when what it cancels ends sooner.
-_OPEN_STATES = ("held", "in_review", "dispatching", "completed")
 _WAITING = ("held", "in_review")
 
 
@@ -154,7 +149,7 @@ def _chain(conn: Connection, alert: cap.Alert, *, authority: Authority) -> list[
         later = warnings.referring(conn, sender=alert.sender, identifier=alert.identifier)
         known = [row for row in later if row.msg_type == "Update" and row.released_at is not None]
         known = [row for row in known if authority.may_change(sender=row.sender, chain_sender=alert.sender)]
-    return warnings.chain(conn, chain_id=known[0].chain_id) if known else []
+    return warnings.chain(conn, chain_id=succession.heir(conn, known[0].chain_id)) if known else []
 
 
 def _chain_reasons(alert: cap.Alert, chain: list[Row[Any]]) -> tuple[Reason, ...]:
@@ -226,11 +221,14 @@ def release(
     row = _placed(conn, warning_id, authority=authority)
     warnings.approve(conn, warning_id=warning_id, approvals=_approvals(row, by, stamp))
     earlier = [one for one in warnings.chain(conn, chain_id=row.chain_id) if one.no != row.no]
+    others = endings.other_chains(conn, row, authority=authority)
     if row.msg_type == "Cancel":
         warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
-        _cancel(conn, row, earlier, by=by, stamp=stamp)
+        endings.cancel(conn, row, earlier, by=by, stamp=stamp)
+        endings.end_other_chains(conn, row, others, by=by, stamp=stamp)
         return None
-    newer = next((one for one in earlier if _stands_before(one, row)), None)
+    beside = [one for chain_id in others for one in warnings.chain(conn, chain_id=chain_id)]
+    newer = next((one for one in (*earlier, *beside) if _stands_before(one, row)), None)
     if newer is not None:
         warnings.move(
             conn, warning_id=row.id, old=row.state, new="superseded", stamp=stamp, by=by.name, because=newer.id
@@ -238,8 +236,12 @@ def release(
         return str(newer.id)
     warnings.move(conn, warning_id=row.id, old=row.state, new="dispatching", stamp=stamp, by=by.name)
     replaced = [one for one in earlier if one.released_at is not None or _older_draft(one, row)]
-    _end(conn, replaced, as_="superseded", because=row.id, by=by, stamp=stamp)
+    endings.end(conn, replaced, as_="superseded", because=row.id, by=by, stamp=stamp)
     messages.open_message(conn, _warning_message(reading, row), stamp=stamp)
+    endings.end_other_chains(conn, row, others, by=by, stamp=stamp)
+    if not reading.drill:
+        codes = [root.code for root in reading.targets.roots if not root.outside]
+        endings.end_drills(conn, row, codes=codes, by=by, stamp=stamp)
     return None
 
 
@@ -264,7 +266,7 @@ def _placed(conn: Connection, warning_id: str, *, authority: Authority) -> Row[A
     keys = [(sender, identifier) for sender, identifier, _ in json.loads(row.refs)]
     known = warnings.referenced(conn, keys=keys) if row.chain_id == row.id else []
     meant = next((one for one in known if authority.may_change(sender=row.sender, chain_sender=one.sender)), None)
-    chain_id = row.chain_id if meant is None else meant.chain_id
+    chain_id = succession.heir(conn, row.chain_id if meant is None else meant.chain_id)
     others = [one.seq for one in warnings.chain(conn, chain_id=chain_id) if one.no != row.no]
     seq = max([row.seq, *(one + 1 for one in others)])
     if (chain_id, seq) == (row.chain_id, row.seq):
@@ -277,44 +279,6 @@ def _placed(conn: Connection, warning_id: str, *, authority: Authority) -> Row[A
 
 def _approvals(row: Row[Any], by: Principal, stamp: Stamp) -> list[Mapping[str, Any]]:
     return [*json.loads(row.approvals), {"by": by.name, "at": stamp.now_ms, "action": "release"}]
-
-
-def _end(conn: Connection, rows: list[Row[Any]], *, as_: str, because: str, by: Principal, stamp: Stamp) -> None:
-    """End earlier versions: their messages close with one row each, whatever number of deliveries is open."""
-    for one in rows:
-        messages.close(conn, message_id=one.id, closed_as="withdrawn", stamp=stamp)
-        if one.state in _OPEN_STATES:
-            warnings.move(conn, warning_id=one.id, old=one.state, new=as_, stamp=stamp, by=by.name, because=because)
-
-
-def _cancel(conn: Connection, row: Row[Any], earlier: list[Row[Any]], *, by: Principal, stamp: Stamp) -> None:
-    told = messages.of_chain(conn, chain_id=row.chain_id)
-    before = [one for one in earlier if one.msg_type == "Cancel"]
-    _end(conn, before, as_="superseded", because=row.id, by=by, stamp=stamp)
-    _end(conn, [one for one in earlier if one not in before], as_="cancelled", because=row.id, by=by, stamp=stamp)
-    if not told:  # Nobody has heard of it, so nobody needs to hear that it is over.
-        warnings.move(conn, warning_id=row.id, old="dispatching", new="completed", stamp=stamp, by=by.name)
-        return
-    last = told[-1]
-    ends = max([stamp.now_ms + _CANCEL_LIFE_MS, *(one.expires_at for one in told)])
-    messages.open_message(
-        conn,
-        NewMessage(
-            id=row.id,
-            kind="cancel",
-            chain_id=row.chain_id,
-            seq=row.seq,
-            drill=bool(last.drill),
-            urgency=5 if last.drill else 0,
-            plan=Plan.from_dict(json.loads(last.plan)),
-            directory_rev=last.directory_rev,
-            expires_at=ends,
-            roots=(),
-            recipients=(),
-            public=any(one.public for one in told),
-        ),
-        stamp=stamp,
-    )
 
 
 def _warning_message(reading: Reading, row: Row[Any]) -> NewMessage:

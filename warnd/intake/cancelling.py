@@ -11,9 +11,9 @@ _PARAMETER = "warnd:cancel"
 
 
 def cancel_of(
-    chain: Sequence[Alert], *, kind: Literal["lift", "retract"], reason: str, identifier: str, now: datetime
+    chain: Sequence[Alert], *, kind: Literal["lift", "retract"] | None, reason: str, identifier: str, now: datetime
 ) -> Alert:
-    """Return a Cancel of every message of a chain, in the words of its newest version.
+    """Return a Cancel of every message of a chain, in the words of its newest version; `kind` None = neutral words.
 
     The instruction of the warning is left out: what people should do now is not what they should have done then.
     """
@@ -32,7 +32,7 @@ def cancel_of(
     )
 
 
-def _info(info: Info, *, kind: str, reason: str) -> Info:
+def _info(info: Info, *, kind: str | None, reason: str) -> Info:
     return replace(
         info,
         headline=None,
@@ -41,6 +41,6 @@ def _info(info: Info, *, kind: str, reason: str) -> Info:
         response_types=("AllClear",) if kind == "lift" else ("None",),
         effective=None,
         onset=None,
-        parameters=((_PARAMETER, kind),),
+        parameters=() if kind is None else ((_PARAMETER, kind),),
         resources=(),
     )

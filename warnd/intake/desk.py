@@ -12,7 +12,7 @@ from warnd.intake.accept import Entry
 from warnd.intake.cancelling import cancel_of
 from warnd.intake.forecast import Forecaster
 from warnd.intake.reading import Reader, Reading
-from warnd.ledger import events, warnings
+from warnd.ledger import events, succession, warnings
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
@@ -195,4 +195,6 @@ def _chain_of(conn: Connection, *, warning_id: str) -> list[Row[tuple[object, ..
         raise UnknownWarning(warning_id)
     if row.state == "quarantined":
         raise WrongState(f"Warning {warning_id} is quarantined: nothing of it went out, so there is nothing to cancel.")
-    return warnings.chain(conn, chain_id=row.chain_id)
+    mine = warnings.chain(conn, chain_id=row.chain_id)
+    heir = succession.heir(conn, row.chain_id)
+    return mine if heir == row.chain_id else [*mine, *warnings.chain(conn, chain_id=heir)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger import succession
 from warnd.ledger.values import from_ms, maybe_time
 from warnd.ledger.views import PublicWarning
 from warnd.model.level import Level
@@ -52,7 +53,7 @@ def question(conn: Connection, *, leg_no: int, number: int, now: datetime) -> Qu
             "SELECT w.* FROM message m JOIN warning w ON w.id = m.id WHERE m.chain_id = :chain AND m.seq > :seq "
             "ORDER BY m.seq DESC LIMIT 1"
         ),
-        {"chain": row.chain_id, "seq": row.seq},
+        _after(conn, row),
     ).one_or_none()
     return Question(
         drill=bool(row.drill),
@@ -62,6 +63,12 @@ def question(conn: Connection, *, leg_no: int, number: int, now: datetime) -> Qu
         warning=_shown(asked, now=now),
         newer=None if newer is None else _shown(newer, now=now),
     )
+
+
+def _after(conn: Connection, row: Row[Any]) -> dict[str, Any]:
+    """Return from where on newer versions are looked for: all of the chain that took this one over, if one did."""
+    heir = succession.heir(conn, row.chain_id)
+    return {"chain": heir, "seq": row.seq if heir == row.chain_id else 0}
 
 
 def _shown(row: Row[Any], *, now: datetime) -> PublicWarning:

@@ -111,6 +111,12 @@ def find(conn: Connection, *, no: int) -> Row[Any]:
     return conn.execute(text("SELECT * FROM message WHERE no = :no"), {"no": no}).one()
 
 
+def number(conn: Connection, *, message_id: str) -> int:
+    """Return a message's number by its id."""
+    no: int = conn.execute(text("SELECT no FROM message WHERE id = :id"), {"id": message_id}).scalar_one()
+    return no
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """Everything that texts about a message are made of.
@@ -176,6 +182,20 @@ def roots_of_chain(conn: Connection, *, chain_id: str) -> set[str]:
         {"chain": chain_id},
     )
     return set(rows.scalars())
+
+
+def drills_by_chain(conn: Connection) -> dict[str, list[str]]:
+    """Return the chains of drills that are under way, each with the paths of the regions that it targets."""
+    rows = conn.execute(
+        text(
+            "SELECT m.chain_id, r.path FROM message m JOIN target_root t ON t.message_no = m.no JOIN region r ON r.code = t.code "
+            "WHERE m.closed_as IS NULL AND m.drill = 1 AND m.kind = 'warning' AND t.outside = 0 ORDER BY m.no, r.path"
+        )
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.chain_id, []).append(row.path)
+    return found
 
 
 def next_to_plan(conn: Connection) -> Row[Any] | None:

@@ -9,6 +9,7 @@ claimed.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -21,6 +22,7 @@ from warnd.ledger import (
     optouts,
     publications,
     subscribers,
+    succession,
     tallies,
     targets,
     villages,
@@ -275,18 +277,16 @@ def _carry(
     conn: Connection, message: Row[Any], plan: Plan, *, cursor: dict[str, Any], means: Means, limit: int
 ) -> dict[str, Any]:
     """Carry the next recipients over who may have got an earlier message of the chain; return the cursor, empty at the end."""
-    earlier = list(
-        conn.execute(
-            text("SELECT no FROM message WHERE chain_id = :chain AND seq < :seq ORDER BY seq"),
-            {"chain": message.chain_id, "seq": message.seq},
-        ).scalars()
-    )
+    earlier = succession.before(conn, message)
     position = cursor.get("of", 0)
     if position >= len(earlier):
         return {}
+    old_no, whom = earlier[position].no, _whom(conn, message, of_chain=earlier[position].chain_id)
     if "topics" in cursor:
-        return _carry_listeners(conn, message, plan, cursor=cursor, old_no=earlier[position], means=means, limit=limit)
-    old_no, after = earlier[position], cursor.get("after", 0)
+        if whom is Whom.PEOPLE:
+            return {"of": position + 1, "after": 0}
+        return _carry_listeners(conn, message, plan, cursor=cursor, old_no=old_no, means=means, limit=limit)
+    after = cursor.get("after", 0)
     upto = conn.execute(
         text(
             "SELECT max(recipient_no) FROM (SELECT recipient_no FROM delivery "
@@ -296,12 +296,40 @@ def _carry(
     ).scalar()
     if upto is None:
         return {"of": position, "topics": "", "below": ""}
-    carry_range(conn, message=message, plan=plan, old_no=old_no, after=after, upto=upto, channels=means.channels)
+    carry_range(
+        conn, message=message, plan=plan, old_no=old_no, after=after, upto=upto, channels=means.channels, whom=whom
+    )
     return {"of": position, "after": upto}
 
 
+class Whom(StrEnum):
+    """Whom a message tells of an older one. Its value is the condition on the recipient's version."""
+
+    EVERYBODY = "1 = 1"
+    PEOPLE = "v.kind <> 'terminal'"
+    TERMINALS = "v.kind = 'terminal'"
+
+
+def _whom(conn: Connection, message: Row[Any], *, of_chain: str) -> Whom:
+    """Return whom a message tells of an older one of this chain.
+
+    Where another chain took this one over, its people hear from there, and the Cancel in it silences its loudspeakers.
+    """
+    if message.chain_id != of_chain:
+        return Whom.PEOPLE
+    return Whom.TERMINALS if succession.taken_over(conn, of_chain) else Whom.EVERYBODY
+
+
 def carry_range(
-    conn: Connection, *, message: Row[Any], plan: Plan, old_no: int, after: int, upto: int, channels: frozenset[str]
+    conn: Connection,
+    *,
+    message: Row[Any],
+    plan: Plan,
+    old_no: int,
+    after: int,
+    upto: int,
+    channels: frozenset[str],
+    whom: Whom,
 ) -> None:
     """Give a Cancel or Update to recipients of an older message, numbered (after, upto], who may have got it, on the same channels."""
     before = _last_delivery(conn)
@@ -310,7 +338,7 @@ def carry_range(
             f"{_INSERT} SELECT :no, d.recipient_no, d.version_no, :purpose, '', d.region, -1, "
             "CASE WHEN v.kind = 'household' THEN :accepted ELSE :delivered END, 0, 'open', NULL "
             "FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
-            "WHERE d.message_no = :old AND d.recipient_no > :after AND d.recipient_no <= :upto AND "
+            f"WHERE d.message_no = :old AND d.recipient_no > :after AND d.recipient_no <= :upto AND {whom} AND "
             "(d.evidence > 0 OR EXISTS (SELECT 1 FROM leg l JOIN attempt a ON a.leg_no = l.no WHERE l.delivery_no = d.no "
             "AND a.state IN ('submitting', 'accepted', 'unknown'))) "
             "AND NOT EXISTS (SELECT 1 FROM delivery told WHERE told.message_no = :no AND told.recipient_no = d.recipient_no) "

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import deliveries, tallies
+from warnd.ledger import deliveries, succession, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, lane, priority
 from warnd.ledger.values import dumps
@@ -32,10 +32,13 @@ def plan(
     Cancel goes on those only.
 
     `targets` are the addresses of each channel that every public message goes to. A Cancel goes also to those that may
-    have got what it cancels, whatever it says of itself and whether they are still named.
+    have got what it cancels, whatever it says of itself and whether they are still named; but one that only silences the
+    topics of a chain that another took over is for loudspeakers alone.
     """
     if "mqtt" in channels:
         _plan_topics(conn, message, _root_paths(conn, message.no) if loudspeakers else {})
+    if succession.taken_over(conn, message.chain_id):
+        return
     for channel in sorted(targets):
         wanted = set(targets[channel]) if message.public else set()
         if message.kind == "cancel":

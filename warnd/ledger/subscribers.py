@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger import succession
 from warnd.ledger.priority import PUBLIC, lane, priority
 from warnd.ledger.publications import UNSURE_MS, maybe_out
+from warnd.ledger.values import many
 
 _PUBLISH = "INSERT INTO publication (message_no, channel, target, lang, purpose) "
 _ONCE = "ON CONFLICT (message_no, channel, target) DO NOTHING"
@@ -62,12 +64,7 @@ def _of_the_area(
 
 def _of_earlier(conn: Connection, message: Row[Any], *, cursor: dict[str, Any], rows: int) -> dict[str, Any]:
     """Walk the publications of earlier messages of the chain that may have reached somebody."""
-    earlier = list(
-        conn.execute(
-            text("SELECT no FROM message WHERE chain_id = :chain AND seq < :seq ORDER BY seq"),
-            {"chain": message.chain_id, "seq": message.seq},
-        ).scalars()
-    )
+    earlier = [] if succession.taken_over(conn, message.chain_id) else _earlier(conn, message)
     position, after = cursor.get("of", 0), cursor.get("after", "")
     if position >= len(earlier):
         return {}
@@ -91,23 +88,27 @@ def _of_earlier(conn: Connection, message: Row[Any], *, cursor: dict[str, Any], 
     return {"of": position, "after": upto}
 
 
+def _earlier(conn: Connection, message: Row[Any]) -> list[int]:
+    return [one.no for one in succession.before(conn, message)]
+
+
 def _legs(conn: Connection, message: Row[Any], *, after: int) -> None:
     """Give the publications numbered above `after` their legs, to where each browser hears today, else to where it heard last."""
     conn.execute(
-        text(
+        many(
             "INSERT INTO leg (message_no, publication_no, channel, address, lane, step, priority, state, due_at, attempts, tries, "
             "failures, tries_max, wait_ms, repeat, token) SELECT :no, p.no, 'push', coalesce("
             "(SELECT s.address FROM subscription s WHERE s.endpoint_hash = p.target LIMIT 1), "
             "(SELECT l.address FROM message m JOIN publication q ON q.message_no = m.no AND q.channel = 'push' AND q.target = p.target "
-            "JOIN leg l ON l.publication_no = q.no WHERE m.chain_id = :chain AND m.seq < :seq ORDER BY m.seq DESC LIMIT 1)), "
+            "JOIN leg l ON l.publication_no = q.no WHERE m.no IN :earlier ORDER BY m.no DESC LIMIT 1)), "
             ":lane, 0, :priority, 'due', :due_at, 0, 0, 0, 1, :wait_ms, 0, 0 "
-            "FROM publication p WHERE p.no > :after AND +p.message_no = :no AND p.channel = 'push' ORDER BY p.no"
+            "FROM publication p WHERE p.no > :after AND +p.message_no = :no AND p.channel = 'push' ORDER BY p.no",
+            "earlier",
         ),
         {
             "no": message.no,
             "after": after,
-            "chain": message.chain_id,
-            "seq": message.seq,
+            "earlier": _earlier(conn, message),
             "lane": lane("push", drill=bool(message.drill)),
             "priority": priority(message.urgency, PUBLIC),
             "due_at": message.released_at,
