@@ -4,6 +4,7 @@ Ids are those of warnings, deliveries, legs and terminals; addresses and texts n
 """
 
 import json
+import logging
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,14 +54,14 @@ class Journal:
         while True:
             rings = self._bell.rings
             try:
-                rows = await self._ledger.read(events.since, after=self._told, limit=_PAGE)
+                without = frozenset[str]() if log.is_enabled_for(logging.DEBUG) else _BULK
+                rows, self._told = await self._ledger.read(events.since, after=self._told, limit=_PAGE, without=without)
             except SQLAlchemyError as error:
                 log.error("record_unreadable", error=str(error))
                 rows = []
             for row in rows:
                 if self._writer in {None, row.writer}:
                     _tell(row.kind, row.message_id, row.data)
-                self._told = row.no
             if len(rows) < _PAGE:
                 await self._bell.wait(_LOOK_S, since=rings)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger.values import dumps
+from warnd.ledger.values import dumps, many
 
 _START = "0" * 64
 _NEWEST = text("SELECT seq, hash FROM event WHERE writer = :writer ORDER BY seq DESC LIMIT 1")
@@ -75,14 +75,22 @@ def last(conn: Connection) -> int:
     return no or 0
 
 
-def since(conn: Connection, *, after: int, limit: int) -> list[Row[Any]]:
-    """Return up to `limit` events after a number, of all writers, in the order in which they were committed."""
-    return list(
+def since(conn: Connection, *, after: int, limit: int, without: Iterable[str] = ()) -> tuple[list[Row[Any]], int]:
+    """Return up to `limit` events after a number, of all writers, in the order in which they were committed, and how far that reaches.
+
+    Kinds `without` which one can do are passed over unread: one line of a busy minute tells of hundreds of tries.
+    """
+    rows = list(
         conn.execute(
-            text("SELECT no, writer, kind, message_id, data FROM event WHERE no > :after ORDER BY no LIMIT :limit"),
-            {"after": after, "limit": limit},
+            many(
+                "SELECT no, writer, kind, message_id, data FROM event WHERE no > :after AND kind NOT IN :without ORDER BY no LIMIT :limit",
+                "without",
+                of=str,
+            ),
+            {"after": after, "limit": limit, "without": sorted(without)},
         )
     )
+    return rows, rows[-1].no if len(rows) == limit else max(after, last(conn))
 
 
 @dataclass(frozen=True, slots=True)
