@@ -85,6 +85,21 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """When all that is due of a warning now will have gone out, at the speed at which texts leave.
+
+    Attributes:
+        due: Tries that could begin now and wait for their turn; those that wait for an answer are not among them.
+        done_at: None = nobody can tell: it is still being planned, or a lane stands.
+        stuck: The lanes that stand with some of it; `/readyz` says why.
+    """
+
+    due: int
+    done_at: datetime | None
+    stuck: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceDocument:
     """An earlier message that this one updates or cancels."""
 
@@ -109,6 +124,7 @@ class WarningDocument:
     Attributes:
         level: None while it is unknown (held), and for a Cancel of something unknown.
         cancel_kind: For a Cancel: the danger has passed (lift), or it was sent by mistake (retract); None = neither was said.
+        outlook: None = nothing of it waits to go out.
     """
 
     id: str
@@ -133,6 +149,7 @@ class WarningDocument:
     released_at: datetime | None
     ended_at: datetime | None
     totals: Totals
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +162,7 @@ class WarningPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptDocument:
-    """One numbered try: submitting, accepted, failed or unknown."""
+    """One numbered try: submitting, accepted, failed or unknown; `sender` took it, of several that its channel has."""
 
     number: int
     state: str
@@ -155,6 +172,7 @@ class AttemptDocument:
     ended_at: datetime | None
     reference: str | None
     reason: str | None
+    sender: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
