@@ -312,6 +312,15 @@ class Finder(Protocol):
         ...
 
 
+@runtime_checkable
+class Heir(Protocol):
+    """An optional face of a channel whose provider keeps something for each of several workers that share a store."""
+
+    async def take_over(self, worker: str) -> None:
+        """Take what is kept for a worker that is gone; whatever goes wrong there is told to the log."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one look at a provider showed, for a person.

@@ -2,7 +2,7 @@
 
 from channels.mqtt import tls
 from channels.mqtt.channel import Mqtt
-from channels.mqtt.options import LineOptions, MqttOptions
+from channels.mqtt.options import SESSION_EXPIRY_S, SHARED_SESSION_EXPIRY_S, LineOptions, MqttOptions
 from warnd.channel import Context
 from warnd.model.loudspeaker import DRILL_ROOT, LIVE_ROOT, load_private_key
 from warnd.settings import MqttLink, Settings
@@ -22,14 +22,15 @@ def build(settings: Settings, context: Context) -> Mqtt | None:
     drill = settings.mqtt.drill
     return Mqtt(
         MqttOptions(
-            live=_line_options(settings.mqtt, root=LIVE_ROOT),
-            drill=None if drill is None else _line_options(drill, root=DRILL_ROOT),
+            live=_line_options(settings, settings.mqtt, root=LIVE_ROOT),
+            drill=None if drill is None else _line_options(settings, drill, root=DRILL_ROOT),
         ),
         context,
     )
 
 
-def _line_options(link: MqttLink, *, root: str) -> LineOptions:
+def _line_options(settings: Settings, link: MqttLink, *, root: str) -> LineOptions:
+    shared = settings.store.shared and settings.node.worker is not None
     return LineOptions(
         root=root,
         host=link.host,
@@ -41,4 +42,6 @@ def _line_options(link: MqttLink, *, root: str) -> LineOptions:
         tls=tls.context(ca_file=link.ca_file, cert_file=link.cert_file, key_file=link.key_file) if link.tls else None,
         window=link.concurrency,
         timeout_s=link.timeout_s,
+        worker=settings.node.worker if shared else None,
+        session_expiry_s=SHARED_SESSION_EXPIRY_S if shared else SESSION_EXPIRY_S,
     )

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from functools import partial
 
+import structlog
 from starlette.routing import BaseRoute
 
 from channels.mqtt.fate import Answered, Fate, Lost, NotSent, Parcel, TooLarge
@@ -14,10 +16,14 @@ from channels.mqtt.parcels import Post
 from channels.mqtt.probe import probe
 from channels.mqtt.puback import outcome_of
 from channels.mqtt.replies import Replies
+from channels.mqtt.session import Arrival, ConnectError, connected
 from warnd.channel import NOT_STARTED, Context, Failed, Finding, Outcome, Outgoing, ReceiptSink, Unknown
 from warnd.model.evidence import Evidence
 
 NAME = "mqtt"
+_QUIET_S = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Mqtt:
@@ -45,6 +51,13 @@ class Mqtt:
             if self._drill is not None:
                 group.create_task(self._drill.run(sink), name="mqtt drill")
 
+    async def take_over(self, worker: str) -> None:
+        """Take what the broker keeps for a worker that is gone, and let it keep nothing more for it."""
+        async with asyncio.TaskGroup() as group:
+            for account in (self._live, self._drill):
+                if account is not None and account.line.options.worker not in {None, worker}:
+                    group.create_task(account.take_over(worker), name=f"mqtt of {worker}")
+
     def routes(self) -> Sequence[BaseRoute]:
         """Nobody calls us back over HTTP."""
         return ()
@@ -69,15 +82,38 @@ class _Account:
         )
         self.post = Post(options, context.clock.now, context.random)
         self.monotonic = context.clock.monotonic
+        self._inbox: Inbox | None = None
 
     async def probe(self) -> Finding:
         name = f"warnd-probe-{self._context.random.getrandbits(48):012x}"
         return await probe(self.line.options, name=name)
 
+    async def take_over(self, worker: str) -> None:
+        """Be the other worker at the broker until nothing more comes; its session ends with this connection."""
+        if self._inbox is None:
+            return
+        came = 0
+
+        def take(arrival: Arrival) -> None:
+            nonlocal came
+            came += 1
+            inbox.take(arrival)
+
+        inbox, options = self._inbox, replace(self.line.options, worker=worker, session_expiry_s=0)
+        try:
+            async with connected(options, take) as session:
+                known = -1
+                while came != known and session.cause is None:
+                    known = came
+                    await self._context.clock.sleep(_QUIET_S)
+                _log.info("mqtt_session_taken_over", worker=worker, found=session.resumed, receipts=came)
+        except ConnectError as error:  # It ends by itself, and terminals send again what was not confirmed.
+            _log.warning("mqtt_session_not_taken_over", worker=worker, cause=str(error))
+
     async def run(self, sink: ReceiptSink) -> None:
         context = self._context
         async with asyncio.TaskGroup() as work:
-            inbox = Inbox(
+            self._inbox = inbox = Inbox(
                 self.line.options,
                 context.clock,
                 random=context.random,

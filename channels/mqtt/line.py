@@ -4,7 +4,9 @@ Owns when to connect. What comes in goes to the inbox, what goes out is given to
 because a command that waits here could leave after it was reported as failed.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 import structlog
@@ -13,7 +15,8 @@ from channels.mqtt.fate import NotSent, Parcel, Settle, Wrap
 from channels.mqtt.options import LineOptions
 from channels.mqtt.session import Arrival, ConnectError, Session, connected
 from warnd.clock import Clock
-from warnd.model.loudspeaker import receipt_topic, state_topic
+
+_STATES_S = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -72,15 +75,26 @@ class Line:
     async def _connection(self, receive: Callable[[Arrival], None]) -> None:
         root = self.options.root
         async with connected(self.options, receive) as session:
-            await session.subscribe((receipt_topic(root, "+"), state_topic(root, "+")))
+            await session.subscribe(self.options.heard)
             _log.info("mqtt_connected", broker=self.options.where, root=root, resumed=session.resumed)
             self._session, self._failures = session, 0
             if not session.resumed:
                 self._forgotten()
             try:
+                if self.options.worker is not None and not session.resumed:
+                    await self._learn_states(session)
                 self._fell(await session.ended())
             finally:
                 self._session = None
+
+    async def _learn_states(self, session: Session) -> None:
+        """Read for a while what the broker retains of every terminal: shares begin with what comes later (MQTT 5.0 §4.8.2)."""
+        await session.subscribe((self.options.states,))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STATES_S):
+                await session.ended()
+        if session.cause is None:
+            await session.unsubscribe(self.options.states)
 
     def _fell(self, cause: str) -> None:
         if self._session is not None or self._failures == 0:

@@ -12,7 +12,7 @@ from channels.mqtt.options import LineOptions
 from channels.mqtt.puback import outcome_of
 from channels.mqtt.session import ConnectError, Session, connected
 from warnd.channel import Accepted, Failed, Finding
-from warnd.model.loudspeaker import receipt_topic, state_topic, terminal_command_topic
+from warnd.model.loudspeaker import terminal_command_topic
 
 _EXPIRY_S = 5
 _SESSION_EXPIRY_S = 0  # Nothing of it stays at the broker.
@@ -29,7 +29,7 @@ async def probe(options: LineOptions, *, name: str) -> Finding:
     own = replace(options, client_id=name, session_expiry_s=_SESSION_EXPIRY_S)
     try:
         async with connected(own, lambda arrival: arrival.session.confirm(arrival)) as session:
-            await session.subscribe((receipt_topic(own.root, "+"), state_topic(own.root, "+")))
+            await session.subscribe(own.heard)  # A share of its own takes nothing from anybody.
             topic = terminal_command_topic(own.root, name)
             fate = await _published(session, lambda: Parcel(topic, b"", retain=False, expiry_s=_EXPIRY_S))
     except ConnectError as error:

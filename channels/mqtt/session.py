@@ -148,6 +148,17 @@ class Session:
                     f"the broker refuses the subscription to {topic} ({reason(Packet.SUBACK, code.value)})"
                 )
 
+    async def unsubscribe(self, topic: str) -> None:
+        """Hear no more of a topic; what the broker had already for us still comes.
+
+        Raises:
+            ConnectError: The broker did not answer in time.
+        """
+        try:
+            await _heeding_cancellation(self._client.unsubscribe(topic))
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise ConnectError(f"the broker did not confirm the end of a subscription ({error})") from error
+
     async def ended(self) -> str:
         """Wait until the connection has ended; return why."""
         return await asyncio.shield(self._over)
@@ -301,7 +312,7 @@ async def _heeding_cancellation(call: Coroutine[Any, Any, _T]) -> _T:
 
 @asynccontextmanager
 async def connected(options: LineOptions, receive: Callable[[Arrival], None]) -> AsyncIterator[Session]:
-    """Connect with the persistent session of `options.client_id`, and close at exit.
+    """Connect with the persistent session of `options.identity`, and close at exit.
 
     Raises:
         ConnectError: The broker cannot be used.
@@ -340,7 +351,7 @@ def _client(options: LineOptions, heard: _LastError) -> aiomqtt.Client:
         port=options.port,
         username=options.username,
         password=options.password,
-        identifier=options.client_id,
+        identifier=options.identity,
         protocol=aiomqtt.ProtocolVersion.V5,
         clean_start=False,
         properties=asked,

@@ -52,6 +52,7 @@ def daemon_rights(root: str) -> Sequence[dict[str, Any]]:
         _allow("publishClientSend", region_command_topic(root, "+", "+")),
         _allow("publishClientSend", terminal_command_topic(root, "+")),
         *(_allow("subscribeLiteral", topic) for topic in told),
+        *(_allow("subscribePattern", f"$share/+/{topic}") for topic in told),  # One of several workers.
         *(_allow("publishClientReceive", topic) for topic in told),
     ]
 

@@ -14,6 +14,7 @@ from warnd.ledger import deliveries, leases, silence, workers
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
+from warnd.ledger.workers import Gone
 
 _TICK_S = 0.5
 _CHUNK = 1_000
@@ -37,11 +38,12 @@ class Clockwork:
         bell: Bell,
         alone: bool = True,
         silent_before_ms: Callable[[], int | None] = lambda: None,
+        bury: Callable[[Gone], None] = lambda _gone: None,
     ) -> None:
         """Take what it works with.
 
         `alone`: nobody else serves this store. `silent_before_ms`: if others do, since when one that was not seen is dead; None = nobody
-        can tell now.
+        can tell now. `bury`: told of each that was found dead.
         """
         self._ledger = ledger
         self._clock = clock
@@ -51,6 +53,7 @@ class Clockwork:
         self._bell = bell
         self._alone = alone
         self._silent_before_ms = silent_before_ms
+        self._bury = bury
 
     async def start(self) -> None:
         """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about.
@@ -80,6 +83,8 @@ class Clockwork:
         )
         if moved:
             self._bell.ring()
+        for one in gone:
+            self._bury(one)
         if gone:
             await self._lookups.start()  # What the dead had in doubt and can no longer ask about.
         for leg_no, number, channel in lapsed:
@@ -97,10 +102,10 @@ def _called_for(conn: Connection, *, stamp: Stamp, silent_before_ms: int | None)
 
 def _pass(
     conn: Connection, *, jitter: float, stamp: Stamp, silent_before_ms: int | None
-) -> tuple[Lapsed, bool, list[str]]:
+) -> tuple[Lapsed, bool, list[Gone]]:
     gone = [] if silent_before_ms is None else workers.bury(conn, before_ms=silent_before_ms, stamp=stamp)
     expired = silence.expire(conn, stamp=stamp)
-    lapsed = leases.lapse(conn, stamp=stamp, everyone=False, gone=gone)
+    lapsed = leases.lapse(conn, stamp=stamp, everyone=False, gone=[one.writer for one in gone])
     broken = silence.break_silence(conn, limit=_CHUNK, jitter=jitter, stamp=stamp)
     breached = deliveries.mark_breaches(conn, limit=_CHUNK, stamp=stamp)
     completed = silence.complete(conn, stamp=stamp)

@@ -46,6 +46,15 @@ class Present:
     seen_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A worker that is dead, or has left; `back` = another process has its name by now."""
+
+    writer: str
+    name: str
+    back: bool
+
+
 def clock(conn: Connection, *, monotonic: Callable[[], float]) -> Reading:
     """Read the clock of a shared store."""
     asked = monotonic()
@@ -86,16 +95,18 @@ def any_silent(conn: Connection, *, before_ms: int, writer: str) -> bool:
     return conn.execute(_SILENT, {"before": before_ms, "writer": writer}).first() is not None
 
 
-def bury(conn: Connection, *, before_ms: int, stamp: Stamp) -> list[str]:
+def bury(conn: Connection, *, before_ms: int, stamp: Stamp) -> list[Gone]:
     """Take the others that left, or were last seen before that, for dead; return who they were."""
-    gone = list(conn.execute(_SILENT, {"before": before_ms, "writer": stamp.writer}))
-    if gone:
-        conn.execute(
-            many("DELETE FROM worker WHERE writer IN :gone", "gone", of=str), {"gone": [row.writer for row in gone]}
-        )
+    rows = list(conn.execute(_SILENT, {"before": before_ms, "writer": stamp.writer}))
+    if not rows:
+        return []
+    conn.execute(
+        many("DELETE FROM worker WHERE writer IN :gone", "gone", of=str), {"gone": [row.writer for row in rows]}
+    )
     events.append_all(
         conn,
-        [("worker.gone", None, {"worker": row.name, "writer": row.writer}) for row in gone if row.seen_at],
+        [("worker.gone", None, {"worker": row.name, "writer": row.writer}) for row in rows if row.seen_at],
         stamp=stamp,
     )
-    return [row.writer for row in gone]
+    back = {one.name for one in present(conn)}
+    return [Gone(row.writer, row.name, back=row.name in back) for row in rows]

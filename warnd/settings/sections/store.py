@@ -28,6 +28,11 @@ class Store(Table):
         default=None, alias="password_file", description="a file whose one line is the password of the database's user"
     )
 
+    @property
+    def shared(self) -> bool:
+        """Whether several workers may serve this store at once."""
+        return self.url.startswith(POSTGRESQL)
+
     @field_validator("url")
     @classmethod
     def _known_store(cls, url: str) -> str:
