@@ -17,7 +17,7 @@ from warnd.bell import Bell
 from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
 from warnd.clock import Clock
 from warnd.dispatch.metrics import Metrics
-from warnd.ledger import outcomes, playbacks, receipts, terminals
+from warnd.ledger import outcomes, playbacks, receipts, terminals, trouble
 from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import Tried
 from warnd.ledger.store import Ledger
@@ -133,7 +133,7 @@ class Recorder:
             self._set_aside(entries, error)
             return True
         except SQLAlchemyError as error:
-            self._trouble = f"The store cannot be written: {error}. Free disk space, or see to the disk; all of it is kept and tried again."
+            self._trouble = f"The store cannot be written: {trouble.told(error)} All of it is kept and tried again."
             log.error("recorder_cannot_commit", waiting=len(entries) + len(self._waiting), error=str(error))
             self._waiting = entries + self._waiting
             await self._clock.sleep(_RETRY_S)

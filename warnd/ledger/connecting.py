@@ -40,6 +40,14 @@ def spread(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}{at}", query=urlencode(query)))
 
 
+def without_password(url: str) -> str:
+    """Return an address of several servers as people may see it."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{name}{':***' if colon else ''}{at}{hosts}"))
+
+
 def _host_and_port(text: str) -> tuple[str, str]:
     """Split `host`, `host:port` or `[IPv6]:port`; without a port it is PostgreSQL's own."""
     bare = text.rpartition("]")[2]

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from warnd.ledger import postgres, sqlite
-from warnd.ledger.connecting import spread
+from warnd.ledger.connecting import spread, without_password
 from warnd.ledger.door import Ledger, Operation, P, StoreError, T
 from warnd.ledger.migrations import NewerStore, migrate
 
@@ -75,7 +75,7 @@ def shared(url: str) -> bool:
 
 def shown(url: str) -> str:
     """Return the address as people may see it: without its password."""
-    return _parsed(url).render_as_string(hide_password=True)
+    return _parsed(url).render_as_string(hide_password=True) if "," not in url else without_password(url)
 
 
 def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:

@@ -57,12 +57,17 @@ Releaser = Annotated[Principal, Depends(_needs("release"))]
 
 
 async def is_insider(doors: Doors, request: Request) -> bool:
-    """Say whether the caller may see how the daemon itself fares: a token's holder, or a program on this machine.
-
-    A proxy on this machine speaks for others; it says so in a header, and then the address proves nothing.
-    """
+    """Say whether the caller may see how the daemon itself fares: a token's holder, or a program on this machine."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and await known(doors, token.strip()) is not None:
         return True
+    return from_here(request)
+
+
+def from_here(request: Request) -> bool:
+    """Say whether a program on this machine asks.
+
+    A proxy on this machine speaks for others; it says so in a header, and then the address proves nothing.
+    """
     forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
     return not forwarded and request.client is not None and is_loopback(request.client.host)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from warnd.channel import Degradable
-from warnd.ledger import store
-from warnd.web.auth import is_insider
+from warnd.ledger import store, trouble
+from warnd.web.auth import from_here, is_insider
 from warnd.web.doors import Doors, doors_of
 from warnd.web.problems import Problem, problem_response
 
@@ -45,7 +45,7 @@ def _parts(told: list[str]) -> list[str]:
 async def _trusted(doors: Doors, request: Request, found: list[str]) -> bool:
     """Say whether details may be shown; a ledger that does not answer cannot look a token up."""
     if any(each.startswith("ledger:") for each in found):
-        return False
+        return from_here(request)
     return await is_insider(doors, request)
 
 
@@ -62,7 +62,7 @@ async def problems(doors: Doors) -> list[str]:
 def degraded(doors: Doors) -> list[str]:
     """Return what does not work although warnings leave, each as "part: what is wrong and what to do"."""
     found = [(each.name, each.degraded()) for each in doors.channels if isinstance(each, Degradable)]
-    return [f"{name}: {trouble}" for name, trouble in found if trouble]
+    return [*doors.degraded(), *(f"{name}: {trouble}" for name, trouble in found if trouble)]
 
 
 async def _ledger_problem(doors: Doors) -> str | None:
@@ -72,9 +72,9 @@ async def _ledger_problem(doors: Doors) -> str | None:
             path = await doors.ledger.read(store.file)
             free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free if path else _LEAST_FREE
     except TimeoutError:
-        return f"no answer within {_LEDGER_S:.0f} s. Look at the disk and at what else uses the store."
+        return f"no answer within {_LEDGER_S:.0f} s. Look at the disk, or the database server, and at what else uses the store."
     except (SQLAlchemyError, OSError) as error:
-        return f"{type(error).__name__}. Look at the disk, the file's rights and the log."
+        return trouble.told(error)
     if free < _LEAST_FREE:
         return f"its disk is almost full: {free // 1_000_000} MB are left. Free disk space; warnd goes on by itself."
     return None

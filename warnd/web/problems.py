@@ -9,10 +9,11 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from warnd.ledger import trouble
 from warnd.ledger.views import BadCursor, UnknownRegion
 from warnd.model.documents import ReasonDocument
 from warnd.model.reason import Reason, Verdict, shorten
@@ -21,6 +22,7 @@ from warnd.model.submission import UnknownWarning, WrongState
 log = structlog.get_logger()
 
 API = "/api/"
+_RETRY_AFTER_S = "5"  # A standby is promoted in seconds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Errors:
         app.add_exception_handler(UnknownRegion, _on_unknown_region)
         app.add_exception_handler(RequestValidationError, _on_invalid_request)
         app.add_exception_handler(HTTPException, self._on_http)
-        app.add_exception_handler(OperationalError, self._on_store)
+        app.add_exception_handler(SQLAlchemyError, self._on_store)
         app.add_exception_handler(Exception, self._on_crash)
 
     async def _on_http(self, request: Request, error: Exception) -> Response:
@@ -148,14 +150,19 @@ class Errors:
         return problem_response(Problem(error.status_code, detail, headers=error.headers))
 
     async def _on_store(self, request: Request, error: Exception) -> Response:
-        """Say that the store cannot be used just now: a full disk, a broken one."""
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
-        log.error("store_refuses", path=_told(request), method=request.method, error=cause)
+        """Say that the store cannot be used just now: a full disk, a broken one, a database server that died."""
+        assert isinstance(error, SQLAlchemyError)
+        if not trouble.passing(error):
+            return await self._on_crash(request, error)
+        told, cause = trouble.told(error), str(getattr(error, "orig", error))
+        log.error("store_refuses", path=_told(request), method=request.method, error=cause, told=told)
         if not request.url.path.startswith(API):
             answer: Response = await self._page(request, 503)
             return answer
         return problem_response(
-            Problem(503, f"The store cannot be used: {cause}. Free disk space, or see to the disk; then send it again.")
+            Problem(
+                503, f"The store cannot be used: {told} Then send it again.", headers={"Retry-After": _RETRY_AFTER_S}
+            )
         )
 
     async def _on_crash(self, request: Request, error: Exception) -> Response:
