@@ -32,6 +32,7 @@ pytestmark = pytest.mark.bench
 
 ROUNDS = 3
 FLEET = 4
+LATENCY_S = 0.1
 UNDER_WAY = 20  # At once and by worker; with 100 ms each, 200 in a second if warnd and its store took no time at all.
 MANY = 200  # The default of [sms]: what holds them up then is the store, or the machine.
 SETTLED_S = 1.0  # After the last worker's first claim.
@@ -91,8 +92,10 @@ async def _workers(folder: Path, url: str, *, count: int, under_way: int) -> Asy
         await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.bench.stub_worker",
+            "tests.fakes.stub_worker",
             str(_config(folder, url, f"worker-{number}", under_way=under_way)),
+            str(LATENCY_S),
+            "0",
         )
         for number in range(count)
     ]
@@ -100,7 +103,8 @@ async def _workers(folder: Path, url: str, *, count: int, under_way: int) -> Asy
         yield
     finally:
         for each in running:
-            each.kill()
+            if each.returncode is None:
+                each.kill()
             await each.wait()
 
 

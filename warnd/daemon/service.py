@@ -5,14 +5,16 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
 
+import channels
 from warnd import __version__
 from warnd.clock import Clock, SystemClock
+from warnd.daemon import systemd
 from warnd.daemon.daemon import Daemon
 from warnd.daemon.files import Files, read_files
 from warnd.daemon.loop import Turns, measured_loop
@@ -32,12 +34,20 @@ _SWITCH_S = 0.0005
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None) -> None:
+def run(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] = lambda _url: None,
+    clock: Clock | None = None,
+    build: Mapping[str, channels.Build] = channels.CHANNELS,
+) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         settings: As `warnd.settings.load` returned them.
         ready: Called once with the address when requests are answered.
+        clock: This machine's own; None = the system's.
+        build: The channels.
 
     Raises:
         SettingsError, ConfigurationError: A file has a problem.
@@ -55,7 +65,17 @@ def run(settings: Settings, *, ready: Callable[[str], None] = lambda _url: None)
         sys.setswitchinterval(_SWITCH_S)
         turns = Turns()
         with asyncio.Runner(loop_factory=partial(measured_loop, turns)) as runner:
-            runner.run(_serve(settings, files, listening=listening, ready=ready, turns=turns))
+            runner.run(
+                _serve(
+                    settings,
+                    files,
+                    listening=listening,
+                    ready=ready,
+                    turns=turns,
+                    own=clock or SystemClock(),
+                    build=build,
+                )
+            )
     finally:
         lock.release()
 
@@ -73,7 +93,14 @@ def _make_room(url: str) -> None:
 
 
 async def _serve(
-    settings: Settings, files: Files, *, listening: socket.socket, ready: Callable[[str], None], turns: Turns
+    settings: Settings,
+    files: Files,
+    *,
+    listening: socket.socket,
+    ready: Callable[[str], None],
+    turns: Turns,
+    own: Clock,
+    build: Mapping[str, channels.Build],
 ) -> None:
     host, port = listening.getsockname()[:2]
     own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -85,7 +112,7 @@ async def _serve(
     try:
         tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
         writer = f"{chance.getrandbits(128):032x}"
-        clock, worker = await _among_others(settings, ledger, writer=writer)
+        clock, worker = await _among_others(settings, ledger, own=own, writer=writer)
         daemon = Daemon(
             settings,
             ledger=ledger,
@@ -98,6 +125,7 @@ async def _serve(
             public_url=settings.http.public_url or settings.http.own_url,
             alone=worker is None,
             worker=worker,
+            build=build,
         )
         daemon.registry.register(turns)
         loop = asyncio.get_running_loop()
@@ -105,15 +133,21 @@ async def _serve(
             loop.add_signal_handler(number, daemon.stop)
         log.info("starting", url=own_url, channels=sorted(daemon.channels), store=shown(settings.store.url))
         async with _signed_in(worker):
-            await daemon.run(serve(daemon.app, listening=listening, started=partial(ready, own_url)))
+            await daemon.run(
+                serve(daemon.app, listening=listening, started=partial(_ready, ready, own_url)), systemd.turn()
+            )
         log.info("stopped")
     finally:
         await ledger.close()
 
 
-async def _among_others(settings: Settings, ledger: Ledger, *, writer: str) -> tuple[Clock, Worker | None]:
+def _ready(told: Callable[[str], None], own_url: str) -> None:
+    systemd.notify("READY=1")
+    told(own_url)
+
+
+async def _among_others(settings: Settings, ledger: Ledger, *, own: Clock, writer: str) -> tuple[Clock, Worker | None]:
     """Return the clock to go by, and this process as one of several on a shared store; None = nobody else serves it."""
-    own = SystemClock()
     if not shared(settings.store.url):
         return own, None
     clock = await store_clock(ledger, own)

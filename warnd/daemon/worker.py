@@ -18,8 +18,8 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
 
-_BEAT_S = 3.0
-_SILENT_S = 15.0  # Longer than any wait for the store that does not end in an error.
+_BEAT_S = 2.0
+_SILENT_S = 8.0  # Who is taken for dead and lives loses nothing but time: what it sends is still believed.
 _MISSED_S = 2 * _BEAT_S  # Between two beats: then it was the store, or this machine, that stood still.
 _HEAR_S = 0.5
 
