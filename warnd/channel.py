@@ -383,6 +383,15 @@ class Sendered(Protocol):
 
 
 @runtime_checkable
+class Beacon(Protocol):
+    """An optional face of a channel over which the daemon can show that it lives."""
+
+    async def beat(self, topic: str, payload: bytes) -> str | None:
+        """Publish once, kept for nobody; return in a few words why it did not leave, or None. Bounded."""
+        ...
+
+
+@runtime_checkable
 class Publisher(Protocol):
     """An optional face of a channel that tells the public as a whole: one publication per target and public message."""
 

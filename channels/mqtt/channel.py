@@ -21,6 +21,8 @@ from warnd.channel import NOT_STARTED, Context, Failed, Finding, Outcome, Outgoi
 from warnd.model.evidence import Evidence
 
 NAME = "mqtt"
+_BEAT_LIFE_S = 60
+_BEAT_WITHIN_S = 20.0
 _QUIET_S = 2.0
 
 _log = structlog.get_logger(__name__)
@@ -66,10 +68,32 @@ class Mqtt:
         """Say why no real warning can leave; drills are told by their own outcomes."""
         return self._live.line.problem()
 
+    async def beat(self, topic: str, payload: bytes) -> str | None:
+        """Publish a sign of life at the broker of real warnings."""
+        fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        parcel = Parcel(topic, payload, retain=False, expiry_s=_BEAT_LIFE_S)
+        self._live.line.submit(lambda: parcel, lambda found: None if fate.done() else fate.set_result(found))
+        try:
+            async with asyncio.timeout(_BEAT_WITHIN_S):
+                return _why_not(await fate)
+        except TimeoutError:
+            return "the broker does not answer"
+
     async def probe(self) -> Sequence[Finding]:
         """Try both brokers, beside whatever is running."""
         accounts = [account for account in (self._live, self._drill) if account is not None]
         return [await account.probe() for account in accounts]
+
+
+def _why_not(fate: Fate) -> str | None:
+    match fate:
+        case Answered(code):
+            found = outcome_of(code)
+            return found.reason if isinstance(found, Failed) else None
+        case NotSent(cause) | Lost(cause):
+            return cause
+        case TooLarge(limit_bytes):
+            return f"the broker takes {limit_bytes} bytes"
 
 
 class _Account:

@@ -46,11 +46,15 @@ def terminal_rights(terminal: str, root: str) -> Sequence[dict[str, Any]]:
 
 
 def daemon_rights(root: str) -> Sequence[dict[str, Any]]:
-    """Return the daemon's rights under a root: it commands, and reads what terminals prove; it writes no receipt and no state."""
+    """Return the daemon's rights under a root: it commands, and reads what terminals prove; it writes no receipt and no state.
+
+    Under the live root it also gives signs of life.
+    """
     told = (receipt_topic(root, "+"), state_topic(root, "+"))
     return [
         _allow("publishClientSend", region_command_topic(root, "+", "+")),
         _allow("publishClientSend", terminal_command_topic(root, "+")),
+        *([_allow("publishClientSend", f"{root}/centre/+/alive")] if root == LIVE_ROOT else []),
         *(_allow("subscribeLiteral", topic) for topic in told),
         *(_allow("subscribePattern", f"$share/+/{topic}") for topic in told),  # One of several workers.
         *(_allow("publishClientReceive", topic) for topic in told),

@@ -17,6 +17,14 @@ from warnd.cli.words import moment, named, plain, totals, villages
 
 _LISTED = 50  # Warnings on a screen without an id; --json has the daemon's page.
 _LOOK_AGAIN_S = 1.0
+_NAMED = 20  # Recipients on a screen.
+_PAGES = 50
+_UNREACHED = {
+    "exhausted": "NOT REACHED ",
+    "expired": "NOT REACHED ",
+    "withdrawn": "Not told    ",
+    "open": "Being told  ",
+}
 
 Watch = Annotated[bool, typer.Option("--watch", help="Stay and show it live until Ctrl-C.")]
 
@@ -41,7 +49,7 @@ def _ask(api: Api, warning: str | None) -> Answer:
 def screen(api: Api, warning: str | None, answer: Answer) -> list[str]:
     """Return everything `status` shows, the bad news first."""
     document = must(answer)
-    shown = _details(document) if warning else _list(document)
+    shown = [*_details(document), *_unreached(api, document)] if warning else _list(document)
     return [*troubles(api.get("/readyz")), *shown]
 
 
@@ -98,6 +106,40 @@ def _list(document: Mapping[str, Any]) -> list[str]:
     return [*lines, *more] or ["No warnings."]
 
 
+def _outlook(told: Mapping[str, Any]) -> list[str]:
+    """Return what still waits to go out and when that will be done; that nobody can tell, where nobody can."""
+    stuck = ", ".join(plain(each) for each in told.get("stuck") or ())
+    if not told.get("due") and not stuck:
+        return []
+    when = f"done about {moment(told['done_at'])}" if told.get("done_at") else "nobody can tell when it will be done"
+    why = f": {stuck} stands, see NOT WORKING" if stuck else ""
+    return [f"To go out   {plain(told.get('due'))} tries due; {when}{why}"]
+
+
+def _unreached(api: Api, warning: Mapping[str, Any]) -> list[str]:
+    """Name whom a Cancel has not reached: they may act on what is no longer true."""
+    if warning.get("msg_type") != "Cancel":
+        return []
+    counts = (warning.get("totals") or {}).get("deliveries") or {}
+    told = [(meaning, _some(api, warning, state)) for state, meaning in _UNREACHED.items() if counts.get(state)]
+    return [f"{meaning}{', '.join(names)}" for meaning, names in told]
+
+
+def _some(api: Api, warning: Mapping[str, Any], state: str) -> list[str]:
+    """Return the first recipients whose delivery is in this state; a page may be empty though more follow."""
+    names: list[str] = []
+    query: dict[str, str | int] = {"state": state, "limit": _NAMED}
+    for _ in range(_PAGES):
+        page = must(api.get(f"/api/v1/warnings/{warning.get('id')}/deliveries", query))
+        names += [plain(each.get("recipient")) for each in page.get("deliveries") or ()]
+        if not page.get("cursor"):
+            return names
+        if len(names) >= _NAMED:
+            break
+        query["cursor"] = page["cursor"]
+    return [*names[:_NAMED], "and more"]
+
+
 def _details(warning: Mapping[str, Any]) -> list[str]:
     planned = (warning.get("totals") or {}).get("planned", True)
     planning = [] if planned or warning.get("state") != "dispatching" else ["Planning is not finished."]
@@ -107,4 +149,5 @@ def _details(warning: Mapping[str, Any]) -> list[str]:
         f"  from {plain(warning.get('sender'))}, sent {moment(warning.get('sent'))}, expires {moment(warning.get('expires'))}",
         *totals(warning),
         *planning,
+        *_outlook(warning.get("outlook") or {}),
     ]

@@ -10,12 +10,14 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 import channels
+from warnd import __version__
 from warnd.bell import Bell
-from warnd.channel import Channel, Context, Publisher
+from warnd.channel import Beacon, Channel, Context, Heir, Publisher
 from warnd.clock import Clock
 from warnd.daemon.chores import chores
 from warnd.daemon.derived import lane_limits, missing_elements, node_of, push_of, recording_limits, remarks, severities
 from warnd.daemon.files import Files
+from warnd.daemon.lifeline import Lifeline, Own
 from warnd.daemon.worker import Worker
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
@@ -27,6 +29,7 @@ from warnd.dispatch.planner import Planner
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.recordings import Recordings
 from warnd.dispatch.timetable import Timetable
+from warnd.dispatch.watchdog import LaneSigns, Watchdog
 from warnd.dispatch.workshop import Workshop
 from warnd.intake.desk import Desk
 from warnd.intake.folder import WatchedFolder
@@ -141,6 +144,7 @@ class Daemon:
         self.desk = self._make_desk(files, jurisdiction, chance)
         watched = settings.intake.watch_dir
         self.folder = WatchedFolder(watched, self.desk, clock) if watched is not None else None
+        self.watchdog = self._make_watchdog(shared=not alone)
         self.timetable = Timetable(
             ledger,
             clock,
@@ -161,6 +165,8 @@ class Daemon:
             links=Links(answer_key, tag, self.recorder.receipt),
             push=push_of(settings) if "push" in self.channels else None,
             site=settings.web.site,
+            outlook=self.watchdog.outlook,
+            degraded=self.degraded,
             sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
         )
@@ -223,7 +229,39 @@ class Daemon:
         return await self.ledger.read(keys.older, terminal_id=terminal_id, now_ms=to_ms(self.clock.now()))
 
     def problems(self) -> list[str]:
-        """Return what keeps the parts of the daemon from working, beside its channels."""
+    def _make_watchdog(self, *, shared: bool) -> Watchdog:
+        signs = {
+            lane(name, drill=drill): LaneSigns(lane_limits(self.settings, name).rate_per_s, channel.problem)
+            for name, channel in self.channels.items()
+            for drill in (False, True)
+        }
+        after_s, name = self.settings.alarms.stalled_after_s, self.settings.node.worker or ""
+        return Watchdog(self.ledger, self.clock, lanes=signs, after_s=after_s, shared=shared, own_name=name)
+
+    def _make_lifeline(self) -> Lifeline | None:
+        """Return what speaks outward; None if nobody there wants to hear."""
+        own, node = self.settings.alarms, self.settings.node
+        if own.heartbeat_url is None and own.heartbeat_topic is None and own.url is None:
+            return None
+        beacon = next((one for one in self.channels.values() if isinstance(one, Beacon)), None)
+        return Lifeline(
+            Own(node=node.name, worker=node.worker or node.name, version=__version__, writer=self._writer),
+            own,
+            ledger=self.ledger,
+            clock=self.clock,
+            watchdog=self.watchdog,
+            problems=lambda: [*self._broken(), *self._broken_channels()],
+            publish=beacon.beat if beacon is not None else None,
+        )
+
+    def _broken_channels(self) -> list[str]:
+        found = [(name, one.problem()) for name, one in self.channels.items()]
+        return [f"{name}: {problem}" for name, problem in found if problem]
+
+        """Return what keeps the parts of the daemon from working, beside its channels, and what does not move."""
+        return [*self._broken(), *(f"{one.part}: {one.says}" for one in self.watchdog.stalled())]
+
+    def _broken(self) -> list[str]:
         parts = {
             "recorder": self.recorder.problem(),
             "planner": self.planner.problem(),
@@ -274,7 +312,11 @@ class Daemon:
 
     def _make_workshop(self, studio: Studio | None) -> Workshop | None:
         own = self.settings.speech
+            ("watchdog", self.watchdog.run()),
         if studio is None or own is None:
+        lifeline = self._make_lifeline()
+        if lifeline is not None:
+            parts.append(("lifeline", lifeline.run()))
             return None
         return Workshop(
             self.ledger,

@@ -99,7 +99,7 @@ class Watchdog:
         """Look until cancelled."""
         while True:
             await self.look()
-            await self._clock.sleep(_LOOK_S)
+            await self._clock.sleep(min(_LOOK_S, self._after_s / 4))
 
     async def look(self) -> None:
         """Look once."""

@@ -33,6 +33,7 @@ from warnd.settings.kinds import (
     Whole,
     relative_to,
 )
+from warnd.settings.sections.alarms import Alarms
 from warnd.settings.sections.apprise import Apprise
 from warnd.settings.sections.email import Email
 from warnd.settings.sections.mqtt import Mqtt
@@ -138,6 +139,7 @@ class Settings(BaseSettings):
     apprise: Apprise | None = None
     speech: Speech | None = None
     periodic: Periodic = Periodic()
+    alarms: Alarms = Alarms()
     log: Log = Log()
     plans_file: ExistingFile = Field(default=shipped("config") / "plans.toml", description="a file of plans")
     authority_file: ExistingFile = Field(

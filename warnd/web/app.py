@@ -13,6 +13,7 @@ from warnd.bell import Bell
 from warnd.channel import Channel
 from warnd.clock import Clock
 from warnd.ledger.store import Ledger
+from warnd.model.documents import Outlook
 from warnd.resources import shipped
 from warnd.web import connections, terminals, warnings
 from warnd.web.answering import Answering, Links
@@ -55,6 +56,8 @@ def create_app(
     registry: CollectorRegistry,
     channels: Sequence[Channel] = (),
     problems: Callable[[], Sequence[str]] = tuple,
+    outlook: Callable[[str], Outlook | None] = lambda _warning: None,
+    degraded: Callable[[], Sequence[str]] = tuple,
     links: Links | None = None,
     push: Push | None = None,
     site: bool = True,
@@ -73,6 +76,8 @@ def create_app(
         registry: Whose numbers `/metrics` gives.
         channels: Their callback endpoints are mounted, their problems shown by `/readyz`.
         problems: What keeps the daemon's other parts from working, each as "part: what is wrong and what to do".
+        outlook: When what waits of a warning will have gone out.
+        degraded: What fails in them although they work, in the same form.
         links: What answer links are checked with; None = there are none.
         push: What browsers subscribe with; None = they cannot.
         site: False = there is no public site; the API stays.
@@ -101,6 +106,8 @@ def create_app(
         node=node,
         channels=channels,
         problems=problems,
+        outlook=outlook,
+        degraded=degraded,
         public_url=public_url.rstrip("/"),
         api_streams=Streams(most=API_STREAMS, bell=bell, clock=clock),
         site_streams=Streams(

@@ -11,6 +11,7 @@ from warnd.bell import Bell
 from warnd.channel import Channel
 from warnd.clock import Clock
 from warnd.ledger.store import Ledger
+from warnd.model.documents import Outlook
 from warnd.web.desk import Desk
 from warnd.web.sse import Streams
 
@@ -36,6 +37,8 @@ class Doors:
 
     Attributes:
         problems: What keeps parts of the daemon other than channels from working, a sentence each.
+        outlook: When what waits of the warning with this id will have gone out; None = nothing of it waits.
+        degraded: What fails in them although they work, a sentence each.
         public_url: Without a slash at its end.
     """
 
@@ -46,6 +49,8 @@ class Doors:
     node: Node
     channels: Sequence[Channel]
     problems: Callable[[], Sequence[str]]
+    outlook: Callable[[str], Outlook | None]
+    degraded: Callable[[], Sequence[str]]
     public_url: str
     api_streams: Streams
     site_streams: Streams

@@ -1,5 +1,6 @@
 """The API's endpoints about warnings: bringing them in, deciding about them, and seeing how far they have come."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query
@@ -103,15 +104,17 @@ async def listing(
     cursor: Cursor = None,
 ) -> WarningPage:
     """`sender` and `identifier` are CAP's."""
-    return await doors.ledger.read(
+    page = await doors.ledger.read(
         views.warnings, state=state, sender=sender, identifier=identifier, limit=limit, cursor=cursor
     )
+    return WarningPage([replace(one, outlook=doors.outlook(one.id)) for one in page.warnings], page.cursor)
 
 
 @router.get("/{warning_id}", summary="See one warning and how far it has come")
 async def one(warning_id: WarningId, doors: Given, _by: Reader) -> WarningDocument:
     """Evidence stands side by side: each delivery counts once, at its strongest."""
-    return _found(await doors.ledger.read(views.warning, warning_id=warning_id))
+    found = _found(await doors.ledger.read(views.warning, warning_id=warning_id))
+    return replace(found, outlook=doors.outlook(found.id))
 
 
 @router.post("/{warning_id}/approve", response_model=WarningDocument, summary="Release what waits")

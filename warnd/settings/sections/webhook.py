@@ -38,7 +38,8 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     return value
 
 
-def _receiver(value: Any) -> str:
+def receiver(value: Any) -> str:
+    """Return a web address that may be called from here: https, or http on this machine itself."""
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
         host = (parts.hostname or "") if parts else ""
@@ -73,7 +74,7 @@ class WebhookEndpoint(Table):
         next_secret: While the receiver changes from one secret to the other, posts are signed with both.
     """
 
-    url: Annotated[str, PlainValidator(_receiver)] = Field(description="the https address that is posted to")
+    url: Annotated[str, PlainValidator(receiver)] = Field(description="the https address that is posted to")
     secret: SigningSecret = Field(
         alias="secret_file", description='a file whose one line is the signing secret, "whsec_" and base64'
     )
