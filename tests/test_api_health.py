@@ -115,12 +115,16 @@ async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: C
         public_url=doors.public_url,
         registry=CollectorRegistry(),
     )
-    details = "ledger: file is not a database. Free disk space, or see to the disk and the file's rights; warnd goes on by itself."
+    details = (
+        r"ledger: .*database\. Free disk space, or see to the disk and the file's rights; warnd goes on by itself\."
+    )
     for caller, shown in (("192.0.2.7", "ledger"), ("127.0.0.1", details)):  # Nobody's token can be looked up.
         transport = httpx.ASGITransport(app, client=(caller, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://warnd.example") as client:
             answered = await client.get("/readyz", headers={"Authorization": "Bearer anything"})
-            assert (answered.status_code, answered.json()["problems"]) == (503, [shown])
+            (problem,) = answered.json()["problems"]
+            assert answered.status_code == 503
+            assert re.fullmatch(shown, problem)
             assert (await client.get("/healthz")).status_code == 200
     await ledger.close()
 

@@ -31,7 +31,7 @@ def told(error: Exception) -> str:
         return f"{error}. {_SERVER}."
     if isinstance(error, DBAPIError) and type(error.orig).__module__.startswith(_POSTGRESQL):
         return f"{_cause(error)}. {_SERVER}."
-    cause = str(getattr(error, "orig", None) or type(error).__name__)
+    cause = str(getattr(error, "orig", None) or type(error).__name__).rstrip(".")
     return f"{cause}. {_DISK}."
 
 
