@@ -53,7 +53,7 @@ def _config(folder: Path, url: str, name: str, *, under_way: int) -> Path:
     config = folder / f"{name}.toml"
     config.write_text(
         f'[store]\nurl = "{url}"\n[node]\nname = "bench"\nworker = "{name}"\nlanguages = ["zh", "en"]\n'
-        f'[http]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nlevel = "warning"\n'
+        f'[http]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nlevel = "error"\n'
         f'[sms]\nprovider = "spool"\nspool.dir = "{folder / "spool"}"\nrate_per_s = 10000\nconcurrency = {under_way}\n',
         "utf-8",
     )
