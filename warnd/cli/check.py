@@ -191,7 +191,7 @@ def _planned(settings: Settings) -> set[str]:
 
 def _links(settings: Settings) -> str:
     """Say where answer links lead: whoever gets one must be able to open it."""
-    twilio = settings.sms is not None and "twilio" in {settings.sms.provider, settings.sms.fallback}
+    twilio = settings.sms is not None and "twilio" in settings.sms.providers
     if settings.email is None and settings.apprise is None and not twilio:
         return "no answer links: [email] and [apprise] are off"
     if settings.http.public_url is None:

@@ -81,8 +81,9 @@ def _legs(legs: Iterable[Mapping[str, Any]]) -> list[str]:
         )
         for attempt in leg.get("attempts") or ():
             why = f" ({plain(attempt['reason'])})" if attempt.get("reason") else ""
+            by = f" by {plain(attempt['sender'])}" if attempt.get("sender") else ""
             lines.append(
-                f"    try {plain(attempt.get('number'))} at {moment(attempt.get('submitted_at'))}: {plain(attempt.get('state'))}{why}"
+                f"    try {plain(attempt.get('number'))} at {moment(attempt.get('submitted_at'))}: {plain(attempt.get('state'))}{by}{why}"
             )
     return lines
 

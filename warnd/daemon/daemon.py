@@ -22,7 +22,8 @@ from warnd.daemon.worker import Worker
 from warnd.dispatch.clockwork import Clockwork
 from warnd.dispatch.contents import Contents
 from warnd.dispatch.journal import Journal
-from warnd.dispatch.lane import Lane
+from warnd.dispatch.lane import Lane, Workbench
+from warnd.dispatch.lookout import Lookout
 from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.planner import Planner
@@ -40,6 +41,7 @@ from warnd.ledger.planning import Means, Pace
 from warnd.ledger.priority import lane
 from warnd.ledger.store import Ledger
 from warnd.ledger.values import to_ms
+from warnd.ledger.workers import Gone
 from warnd.model import answer
 from warnd.model.cap import LevelRules
 from warnd.model.region import stored_code
@@ -85,6 +87,7 @@ class Daemon:
         self._worker = worker
         self._began_at = clock.monotonic()
         self._stopping = asyncio.Event()
+        self._gone: asyncio.Queue[Gone] = asyncio.Queue()
         self._forgotten: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         context = Context(
             clock=clock,
@@ -98,7 +101,7 @@ class Daemon:
         self.channels: dict[str, Channel] = {name: one for name, one in built.items() if one is not None}
         self.journal = Journal(ledger, bell=self.bell, writer=None if alone else writer)
         self.recorder = Recorder(
-            ledger, clock, chance=chance, tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
+            ledger, clock, chance=_swift(chance), tag=tag, writer=writer, bell=self.bell, metrics=self._metrics
         )
         self.lookups = Lookups(ledger, clock, recorder=self.recorder, channels=self.channels, tag=tag)
         self.clockwork = Clockwork(
@@ -110,6 +113,7 @@ class Daemon:
             bell=self.bell,
             alone=alone,
             silent_before_ms=worker.silent_before_ms if worker is not None else lambda: None,
+            bury=self._gone.put_nowait,
         )
         jurisdiction = tuple(stored_code(code) for code in settings.node.jurisdiction)
         means = Means(
@@ -141,10 +145,10 @@ class Daemon:
             answer_url=lambda attempt: f"{public_url.rstrip('/')}/a/{answer.token(answer_key, attempt)}",
         )
         self.lanes = self._make_lanes(self._contents)
+        self.watchdog = self._make_watchdog(shared=not alone)
         self.desk = self._make_desk(files, jurisdiction, chance)
         watched = settings.intake.watch_dir
         self.folder = WatchedFolder(watched, self.desk, clock) if watched is not None else None
-        self.watchdog = self._make_watchdog(shared=not alone)
         self.timetable = Timetable(
             ledger,
             clock,
@@ -162,31 +166,35 @@ class Daemon:
             registry=self.registry,
             channels=tuple(self.channels.values()),
             problems=self.problems,
+            outlook=self.watchdog.outlook,
+            degraded=self.degraded,
             links=Links(answer_key, tag, self.recorder.receipt),
             push=push_of(settings) if "push" in self.channels else None,
             site=settings.web.site,
-            outlook=self.watchdog.outlook,
-            degraded=self.degraded,
             sender_names=settings.intake.sender_names,
             templates=settings.templates_dir,
         )
 
     def _make_lanes(self, contents: Contents) -> list[Lane]:
         """Return two lanes for each channel: one for the real thing, one for drills, so that neither waits for the other."""
-        return [
-            Lane(
-                lane(name, drill=drill),
-                channel,
-                ledger=self.ledger,
-                clock=self.clock,
-                recorder=self.recorder,
-                contents=contents,
-                lookups=self.lookups,
-                limits=lane_limits(self.settings, name),
-                writer=self._writer,
+        bench = Workbench(
+            ledger=self.ledger,
+            clock=self.clock,
+            recorder=self.recorder,
+            contents=contents,
+            lookups=self.lookups,
+            lookout=Lookout(
+                self.ledger,
+                self.clock,
                 bell=self.bell,
-                metrics=self._metrics,
-            )
+                lanes=[lane(name, drill=drill) for name in self.channels for drill in (False, True)],
+            ),
+            writer=self._writer,
+            bell=self.bell,
+            metrics=self._metrics,
+        )
+        return [
+            Lane(lane(name, drill=drill), channel, limits=lane_limits(self.settings, name), bench=bench)
             for name, channel in self.channels.items()
             for drill in (False, True)
         ]
@@ -228,7 +236,6 @@ class Daemon:
     async def _older_keys(self, terminal_id: str) -> Sequence[bytes]:
         return await self.ledger.read(keys.older, terminal_id=terminal_id, now_ms=to_ms(self.clock.now()))
 
-    def problems(self) -> list[str]:
     def _make_watchdog(self, *, shared: bool) -> Watchdog:
         signs = {
             lane(name, drill=drill): LaneSigns(lane_limits(self.settings, name).rate_per_s, channel.problem)
@@ -258,6 +265,7 @@ class Daemon:
         found = [(name, one.problem()) for name, one in self.channels.items()]
         return [f"{name}: {problem}" for name, problem in found if problem]
 
+    def problems(self) -> list[str]:
         """Return what keeps the parts of the daemon from working, beside its channels, and what does not move."""
         return [*self._broken(), *(f"{one.part}: {one.says}" for one in self.watchdog.stalled())]
 
@@ -267,7 +275,16 @@ class Daemon:
             "planner": self.planner.problem(),
             "folder": self.folder.problem() if self.folder is not None else None,
         }
+        parts |= {each.name: each.problem() for each in self._live_lanes()}
         return [f"{name}: {problem}" for name, problem in parts.items() if problem]
+
+    def degraded(self) -> list[str]:
+        """Return what fails in lanes although warnings leave by them."""
+        told = {each.name: each.degraded() for each in self._live_lanes()}
+        return [f"{name}: {trouble}" for name, trouble in told.items() if trouble]
+
+    def _live_lanes(self) -> list[Lane]:
+        return [each for each in self.lanes if each.name in self.channels]
 
     def stop(self) -> None:
         """Begin to stop: no more claims, what is under way is recorded, then everything ends."""
@@ -302,9 +319,14 @@ class Daemon:
             ("recordings", self._make_recordings()),
             ("timetable", self.timetable.run()),
             ("remember", self._remember()),
+            ("watchdog", self.watchdog.run()),
         ]
+        lifeline = self._make_lifeline()
+        if lifeline is not None:
+            parts.append(("lifeline", lifeline.run()))
         if self._worker is not None:
             parts.append(("worker", self._worker.run(bell=self.bell, metrics=self._metrics)))
+            parts.append(("heirs", self._inherit()))
         parts += [(f"channel:{name}", one.run(self.recorder.receipt)) for name, one in self.channels.items()]
         if self.folder is not None:
             parts.append(("folder", self.folder.run()))
@@ -312,11 +334,7 @@ class Daemon:
 
     def _make_workshop(self, studio: Studio | None) -> Workshop | None:
         own = self.settings.speech
-            ("watchdog", self.watchdog.run()),
         if studio is None or own is None:
-        lifeline = self._make_lifeline()
-        if lifeline is not None:
-            parts.append(("lifeline", lifeline.run()))
             return None
         return Workshop(
             self.ledger,
@@ -344,6 +362,14 @@ class Daemon:
                 log.warning("publications_reopened", channel=channel, drill=drill, count=reopened)
                 self.bell.ring()
 
+    async def _inherit(self) -> None:
+        """Take what providers keep for workers that are gone, unless one came back under the name."""
+        while True:
+            gone = await self._gone.get()
+            log.warning("worker_gone", worker=gone.name, back=gone.back)
+            for heir in [each for each in self.channels.values() if isinstance(each, Heir) and not gone.back]:
+                await heir.take_over(gone.name)
+
     async def _is_newcomer(self) -> bool:
         """Say whether a broker does not know this worker only because it is new; then it has lost nothing, or others notice, too.
 
@@ -351,3 +377,8 @@ class Daemon:
         """
         just_begun = self.clock.monotonic() - self._began_at < _NEWCOMER_S
         return self._worker is not None and just_begun and not await self._worker.eldest()
+
+
+def _swift(chance: random.Random) -> random.Random:
+    """Return chance that is good enough for waits, without a call to the system for each of a million of them."""
+    return random.Random(chance.getrandbits(128)) if isinstance(chance, random.SystemRandom) else chance  # noqa: S311 - spreads waits, protects nothing

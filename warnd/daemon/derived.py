@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from warnd.dispatch.lane import LaneLimits
+from warnd.dispatch.pace import LaneLimits
 from warnd.dispatch.recordings import Limits
 from warnd.model import cap
 from warnd.model.level import Level

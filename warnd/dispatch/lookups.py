@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from warnd.channel import Channel, Finder, Outcome, Unknown
+from warnd.channel import Channel, Finder, Outcome, Sendered, Unknown
 from warnd.clock import Clock
 from warnd.dispatch.recorder import Recorder
 from warnd.ledger import doubts
@@ -35,6 +35,7 @@ class _Doubt:
     leg_no: int
     number: int
     asked: int = 0
+    sender: str = ""
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class _Provider:
     """A channel that can tell, and what it is to be asked."""
 
     finder: Finder
+    by_sender: Sendered | None
     waiting: list[_Doubt] = field(default_factory=list)
     under_way: int = 0
 
@@ -56,20 +58,29 @@ class Lookups:
         self._clock = clock
         self._recorder = recorder
         self._tag = tag
-        self._providers = {name: _Provider(one) for name, one in channels.items() if isinstance(one, Finder)}
+        self._providers = {
+            name: _Provider(one, one if isinstance(one, Sendered) else None)
+            for name, one in channels.items()
+            if isinstance(one, Finder)
+        }
         self._arrival = asyncio.Event()
 
-    def doubt(self, channel: str, leg_no: int, number: int) -> None:
-        """Take up an attempt whose fate is unknown; nothing happens if its channel cannot tell."""
+    def doubt(self, channel: str, leg_no: int, number: int, *, sender: str = "") -> None:
+        """Take up an attempt whose fate is unknown; nothing happens if its channel cannot tell.
+
+        `sender` had it; where nobody knows, all are asked.
+        """
         provider = self._providers.get(channel)
         if provider is not None:
-            heapq.heappush(provider.waiting, _Doubt(self._clock.monotonic() + _PAUSES_S[0], leg_no, number))
+            ask_at = self._clock.monotonic() + _PAUSES_S[0]
+            heapq.heappush(provider.waiting, _Doubt(ask_at, leg_no, number, sender=sender))
             self._arrival.set()
 
     async def start(self) -> None:
         """Take up what an earlier run left in doubt."""
-        for leg_no, number, channel in await self._ledger.read(doubts.open_ones, channels=sorted(self._providers)):
-            self.doubt(channel, leg_no, number)
+        found = await self._ledger.read(doubts.open_ones, channels=sorted(self._providers))
+        for leg_no, number, channel, sender in found:
+            self.doubt(channel, leg_no, number, sender=sender)
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -96,7 +107,7 @@ class Lookups:
         try:
             if not await self._ledger.read(doubts.stands, leg_no=one.leg_no, number=one.number):
                 return
-            outcome = await self._found(provider.finder, attempt_id(self._tag, one.leg_no, one.number))
+            outcome = await self._found(provider, one.sender, attempt_id(self._tag, one.leg_no, one.number))
             if isinstance(outcome, Unknown):
                 self._again(provider, one)
                 return
@@ -107,10 +118,12 @@ class Lookups:
         finally:
             provider.under_way -= 1
 
-    async def _found(self, finder: Finder, attempt: str) -> Outcome:
+    async def _found(self, provider: _Provider, sender: str, attempt: str) -> Outcome:
         try:
             async with asyncio.timeout(_WITHIN_S):
-                return await finder.find(attempt)
+                if sender and provider.by_sender is not None:
+                    return await provider.by_sender.find_at(sender, attempt)
+                return await provider.finder.find(attempt)
         except TimeoutError:
             return Unknown("the provider did not tell in time")
         except Exception as error:  # The edge to other people's code: whatever breaks there, the attempt stays unknown.
@@ -121,4 +134,4 @@ class Lookups:
         asked = one.asked + 1
         if asked < len(_PAUSES_S):
             ask_at = self._clock.monotonic() + _PAUSES_S[asked]
-            heapq.heappush(provider.waiting, _Doubt(ask_at, one.leg_no, one.number, asked))
+            heapq.heappush(provider.waiting, _Doubt(ask_at, one.leg_no, one.number, asked, one.sender))

@@ -12,6 +12,27 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter("warnd_attempts", "Tries by lane and outcome.", ["lane", "outcome"], registry=registry)
+        self._by_sender = Counter(
+            "warnd_sender_attempts",
+            "Tries by lane, sender and outcome, where a channel has senders.",
+            ["lane", "sender", "outcome"],
+            registry=registry,
+        )
+        self._weights = Gauge(
+            "warnd_sender_weight",
+            "A sender's weight after errors and slow reports.",
+            ["lane", "sender"],
+            registry=registry,
+        )
+        self._breakers = Gauge(
+            "warnd_sender_breaker", "0 closed, 1 tried now and then, 2 at rest.", ["lane", "sender"], registry=registry
+        )
+        self._bypassed = Counter(
+            "warnd_bypassed",
+            "Urgent deliveries that started their next channel because a lane was blocked.",
+            ["lane"],
+            registry=registry,
+        )
         self._receipts = Counter("warnd_receipts", "Receipts committed, by kind.", ["kind"], registry=registry)
         self._recordings = Counter(
             "warnd_recordings", "Recordings for loudspeakers, made or failed.", ["outcome"], registry=registry
@@ -34,10 +55,21 @@ class Metrics:
             registry=registry,
         )
 
-    def attempt(self, lane: str, outcome: Outcome) -> None:
+    def attempt(self, lane: str, outcome: Outcome, *, sender: str = "") -> None:
         """Count one outcome."""
         kind = f"failed_{outcome.retry}" if isinstance(outcome, Failed) else type(outcome).__name__.lower()
         self._attempts.labels(lane, kind).inc()
+        if sender:
+            self._by_sender.labels(lane, sender, kind).inc()
+
+    def sender(self, lane: str, sender: str, *, weight: float, breaker: int) -> None:
+        """Say how a sender fares; `breaker` 0 closed, 1 half open, 2 open."""
+        self._weights.labels(lane, sender).set(weight)
+        self._breakers.labels(lane, sender).set(breaker)
+
+    def bypassed(self, lane: str, deliveries: int) -> None:
+        """Count deliveries that passed a blocked lane by."""
+        self._bypassed.labels(lane).inc(deliveries)
 
     def receipt(self, kind: str) -> None:
         """Count one committed receipt."""

@@ -4,17 +4,19 @@ Every claim carries a fencing token. Whoever holds an older one can still tell w
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import digits, events, optouts
+from warnd.ledger import allotment, digits, events, optouts, senders
+from warnd.ledger.allotment import Allotment, Room, Terms
 from warnd.ledger.events import Stamp
-from warnd.ledger.priority import SEATS, all_of, priority
+from warnd.ledger.priority import SEATS, URGENT, all_of, is_cancel, is_urgent, priority
 from warnd.ledger.values import many
 from warnd.model.answer import LINKED
+from warnd.model.sender import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Claimed:
         asks: Its reader is asked to say that they have read it.
         digit: What the recipient replies to confirm; None = nothing is asked, the channel has links, or all nine digits are taken.
         regions: For publications: JSON list of region codes that shall play, None = all.
+        sender: Which of the channel's senders carries it; "" = it has but one.
     """
 
     leg_no: int
@@ -45,16 +48,28 @@ class Claimed:
     digit: int | None
     repeated: bool
     regions: str | None
+    sender: str = ""
 
 
-def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stamp) -> list[Claimed]:
-    """Take up to `limit` due legs of a lane, of open and unexpired messages only; commit their attempts as submitting."""
-    due = _due(conn, lane=lane, limit=limit, now_ms=stamp.now_ms)
+def claim(
+    conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stamp, terms: Terms | None = None
+) -> list[Claimed]:
+    """Take up to `limit` due legs of a lane, of open and unexpired messages only; commit their attempts as submitting.
+
+    `terms` bound it further, and say which senders there are; without them there is one, as fast as one likes.
+    """
+    share = allotment.allot(conn, lane=lane, limit=limit, terms=terms, now_ms=stamp.now_ms) if terms else None
+    room = Room(limit, limit, limit) if terms is None else terms.room
+    due = _due(conn, lane=lane, wanted=_Wanted.of(share, limit, room), now_ms=stamp.now_ms)
     spared = optouts.spare(conn, due, stamp=stamp) if due else set()
     nos = [no for no in due if no not in spared]
+    carriers = share.assign(conn, nos) if share is not None else dict.fromkeys(nos, "")
+    nos = [no for no in nos if no in carriers]
+    if share is not None:
+        share.settle(conn, lease_ms=lease_ms)
     if not nos:
         return []
-    _take(conn, nos, lease_ms=lease_ms, stamp=stamp)
+    _take(conn, nos, carriers=carriers, lease_ms=lease_ms, stamp=stamp)
     rows = _details(conn, nos)
     asking = [row for row in rows if _asks(row) and row.channel not in LINKED]
     asked = digits.assign(conn, asking=[(row.address, row.message_no) for row in asking], now_ms=stamp.now_ms)
@@ -67,35 +82,91 @@ def claim(conn: Connection, *, lane: str, limit: int, lease_ms: int, stamp: Stam
             conn, stamp=stamp, kind="attempt.submitting", message_id=message_id, data={"lane": lane, "legs": tries}
         )
     return [
-        _claimed(row, asked.get((row.address, row.message_no)) if _asks(row) and row.channel not in LINKED else None)
+        _claimed(
+            row,
+            asked.get((row.address, row.message_no)) if _asks(row) and row.channel not in LINKED else None,
+            carriers[row.no],
+        )
         for row in rows
     ]
 
 
-def any_due(conn: Connection, *, lane: str, now_ms: int) -> bool:
-    """Say whether a claim would find anything; a look that takes no lock, for lanes that are woken by every commit."""
-    return conn.execute(text(f"{_RANGES_WITH_DUE} LIMIT 1"), {"lane": lane, "now": now_ms}).one_or_none() is not None
+def any_due(conn: Connection, *, lane: str, now_ms: int, urgent: bool = False) -> bool:
+    """Say whether a claim would find anything, or anything urgent; a look that takes no lock, for lanes that are woken by every commit."""
+    statement = f"{_RANGES_WITH_DUE}{_URGENT if urgent else ''} LIMIT 1"
+    return conn.execute(text(statement), {"lane": lane, "now": now_ms}).one_or_none() is not None
 
 
-def _due(conn: Connection, *, lane: str, limit: int, now_ms: int) -> list[int]:
-    """Return leg numbers in order of claim: by priority, then due time, then number.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a lane sees without a lock: whether a claim would find anything, and how its senders fare."""
+
+    due: bool
+    standings: Mapping[str, Standing]
+
+
+def look(conn: Connection, *, lane: str, now_ms: int, urgent: bool, watched: bool) -> Look:
+    """Look at a lane; senders only where something is due, or `watched` says that one of them was in trouble at the last look."""
+    due = any_due(conn, lane=lane, now_ms=now_ms, urgent=urgent)
+    return Look(due, senders.standings(conn, lane=lane) if due or watched else {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How many legs a claim may take: in all, of these whoever has waited longest, and up to where each kind may fill it."""
+
+    limit: int
+    oldest: int
+    room: Room
+
+    @classmethod
+    def of(cls, share: Allotment | None, limit: int, room: Room) -> "_Wanted":
+        return cls(limit, 0, room) if share is None else cls(share.limit, share.oldest, room)
+
+    def up_to(self, rank: int) -> int:
+        """Return how many may have been taken when the last leg of this rank is."""
+        if is_cancel(rank):
+            return min(self.limit, self.room.cancels)
+        return min(self.limit, self.room.urgent if is_urgent(rank) else self.room.ordinary)
+
+
+def _due(conn: Connection, *, lane: str, wanted: _Wanted, now_ms: int) -> list[int]:
+    """Return leg numbers in order of claim: by priority, then due time, then number; at the end those that have waited longest.
 
     One index range for each (message, priority): rows that are due later, and rows of closed messages, are never walked over.
     """
     ranges: dict[int, list[int]] = {}
+    waiting: list[tuple[int, int, int]] = []
     for row in conn.execute(text(_RANGES_WITH_DUE), {"lane": lane, "now": now_ms}):
         ranges.setdefault(row.priority, []).append(row.no)
+        waiting.append((row.since, row.no, row.priority))
+    longest = _longest(conn, waiting, lane=lane, most=min(wanted.oldest, wanted.room.urgent), now_ms=now_ms)
     found: list[int] = []
     for rank in sorted(ranges):
+        most = wanted.up_to(rank) - len(longest) - len(found)
+        if most <= 0:
+            continue
         candidates = [
-            _range(conn, message_no=no, lane=lane, priority=rank, limit=limit - len(found), now_ms=now_ms)
+            _range(conn, message_no=no, lane=lane, priority=rank, limit=most + len(longest), now_ms=now_ms)
             for no in sorted(ranges[rank])
         ]
-        merged = heapq.merge(*candidates)
-        found += [no for (_, no), _ in zip(merged, range(limit - len(found)), strict=False)]
-        if len(found) >= limit:
-            break
-    return found
+        merged = (no for _, no in heapq.merge(*candidates) if no not in longest)
+        found += [no for no, _ in zip(merged, range(most), strict=False)]
+    return [*found, *longest]
+
+
+def _longest(
+    conn: Connection, waiting: list[tuple[int, int, int]], *, lane: str, most: int, now_ms: int
+) -> dict[int, None]:
+    """Return who has waited longest, whatever their rank: they stand in the `most` ranges whose first leg has waited longest."""
+    if most < 1:
+        return {}
+    candidates = [
+        _range(conn, message_no=no, lane=lane, priority=rank, limit=most, now_ms=now_ms)
+        for _, no, rank in heapq.nsmallest(most, waiting)
+    ]
+    merged = heapq.merge(*candidates)
+    return dict.fromkeys(no for (_, no), _ in zip(merged, range(most), strict=False))
 
 
 # Probes the index once for each open message and place in its order: with hundreds of warnings open a look that finds nothing
@@ -103,14 +174,17 @@ def _due(conn: Connection, *, lane: str, limit: int, now_ms: int) -> list[int]:
 _SPAN = priority(1, SEATS) - priority(0, SEATS)
 _RANGES_WITH_DUE = f"""
 WITH place(at) AS (VALUES {", ".join(f"({each})" for each in all_of(0))})
-SELECT message.no AS no, message.urgency * {_SPAN} + place.at AS priority
-FROM message CROSS JOIN place
-WHERE message.closed_as IS NULL AND message.expires_at > :now AND EXISTS (
-    SELECT 1 FROM leg
-    WHERE leg.message_no = message.no AND leg.lane = :lane AND leg.priority = message.urgency * {_SPAN} + place.at
-      AND leg.state = 'due' AND leg.due_at <= :now
-)
+SELECT no, priority, since FROM (
+    SELECT message.no AS no, message.urgency * {_SPAN} + place.at AS priority, (
+        SELECT min(leg.due_at) FROM leg
+        WHERE leg.message_no = message.no AND leg.lane = :lane AND leg.priority = message.urgency * {_SPAN} + place.at
+          AND leg.state = 'due' AND leg.due_at <= :now
+    ) AS since
+    FROM message CROSS JOIN place
+    WHERE message.closed_as IS NULL AND message.expires_at > :now
+) ranges WHERE since IS NOT NULL
 """
+_URGENT = f" AND ({URGENT})"
 
 
 def _range(
@@ -126,7 +200,7 @@ def _range(
     return [(row.due_at, row.no) for row in rows]
 
 
-def _take(conn: Connection, nos: Sequence[int], *, lease_ms: int, stamp: Stamp) -> None:
+def _take(conn: Connection, nos: Sequence[int], *, carriers: Mapping[int, str], lease_ms: int, stamp: Stamp) -> None:
     conn.execute(
         text(
             "UPDATE leg SET state = 'submitting', owner = :owner, token = token + 1, lease_until = :until, attempts = attempts + 1, "
@@ -136,10 +210,10 @@ def _take(conn: Connection, nos: Sequence[int], *, lease_ms: int, stamp: Stamp) 
     )
     conn.execute(
         text(
-            "INSERT INTO attempt (leg_no, number, state, repeat, parts, submitted_at) "
-            "SELECT no, attempts, 'submitting', repeat, 1, :now FROM leg WHERE no = :no"
+            "INSERT INTO attempt (leg_no, number, state, repeat, parts, submitted_at, sender) "
+            "SELECT no, attempts, 'submitting', repeat, 1, :now, CAST(:sender AS TEXT) FROM leg WHERE no = :no"
         ),
-        [{"no": no, "now": stamp.now_ms} for no in nos],
+        [{"no": no, "now": stamp.now_ms, "sender": carriers[no] or None} for no in nos],
     )
 
 
@@ -168,7 +242,7 @@ def _asks(row: Row[Any]) -> bool:
     return row.purpose == "warning" and row.recipient_kind not in {None, "household", "terminal"}
 
 
-def _claimed(row: Row[Any], digit: int | None) -> Claimed:
+def _claimed(row: Row[Any], digit: int | None, sender: str) -> Claimed:
     return Claimed(
         leg_no=row.no,
         number=row.attempts,
@@ -184,4 +258,5 @@ def _claimed(row: Row[Any], digit: int | None) -> Claimed:
         digit=digit,
         repeated=bool(row.repeat),
         regions=row.regions,
+        sender=sender,
     )

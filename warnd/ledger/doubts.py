@@ -7,11 +7,14 @@ from sqlalchemy import Connection, text
 from warnd.ledger.values import many
 
 
-def open_ones(conn: Connection, *, channels: Collection[str]) -> list[tuple[int, int, str]]:
-    """Return (leg number, attempt number, channel) of each on these channels, in the order of their repeats; for a start."""
+def open_ones(conn: Connection, *, channels: Collection[str]) -> list[tuple[int, int, str, str]]:
+    """Return (leg number, attempt number, channel, sender) of each on these channels, in the order of their repeats; for a start.
+
+    The sender is "" where the channel has but one.
+    """
     rows = conn.execute(
         many(
-            "SELECT l.no, l.attempts, l.channel FROM leg l JOIN attempt a ON a.leg_no = l.no AND a.number = l.attempts "
+            "SELECT l.no, l.attempts, l.channel, a.sender FROM leg l JOIN attempt a ON a.leg_no = l.no AND a.number = l.attempts "
             "JOIN message m ON m.no = l.message_no "
             "WHERE l.state = 'waiting' AND a.state = 'unknown' AND m.closed_as IS NULL AND l.channel IN :channels ORDER BY l.due_at, l.no",
             "channels",
@@ -19,7 +22,7 @@ def open_ones(conn: Connection, *, channels: Collection[str]) -> list[tuple[int,
         ),
         {"channels": sorted(channels)},
     )
-    return [(row.no, row.attempts, row.channel) for row in rows]
+    return [(row.no, row.attempts, row.channel, row.sender or "") for row in rows]
 
 
 def stands(conn: Connection, *, leg_no: int, number: int) -> bool:

@@ -20,6 +20,10 @@ _INSERT = (
     "tries_max, wait_ms, repeat, token) "
 )
 _ONCE = "ON CONFLICT (delivery_no, channel, address) DO NOTHING"
+_START_NEXT = text(
+    "UPDATE leg SET state = 'due', due_at = :now WHERE no = (SELECT no FROM leg WHERE delivery_no = :delivery "
+    "AND state = 'standby' ORDER BY step, no LIMIT 1)"
+)
 
 
 def plan(
@@ -136,14 +140,13 @@ def finish(conn: Connection, *, delivery_nos: Collection[int]) -> None:
 
 def start_next(conn: Connection, *, delivery_no: int, now_ms: int) -> bool:
     """Start the next channel of a delivery's order; False if none stands by."""
-    started = conn.execute(
-        text(
-            "UPDATE leg SET state = 'due', due_at = :now WHERE no = (SELECT no FROM leg WHERE delivery_no = :delivery "
-            "AND state = 'standby' ORDER BY step, no LIMIT 1)"
-        ),
-        {"delivery": delivery_no, "now": now_ms},
-    )
-    return started.rowcount > 0
+    return conn.execute(_START_NEXT, {"delivery": delivery_no, "now": now_ms}).rowcount > 0
+
+
+def start_next_each(conn: Connection, *, delivery_nos: Collection[int], now_ms: int) -> None:
+    """Start the next channel of each of these deliveries; nothing happens where none stands by."""
+    if delivery_nos:
+        conn.execute(_START_NEXT, [{"delivery": no, "now": now_ms} for no in delivery_nos])
 
 
 def active(conn: Connection, *, delivery_no: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Accepted, Failed, Outcome, Unknown
-from warnd.ledger import deliveries, events, legs, publications, subscriptions, tallies
+from warnd.ledger import deliveries, events, legs, progress, publications, senders, subscriptions, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.references import Learned
 from warnd.ledger.values import many
@@ -33,6 +33,7 @@ class Tried:
     Attributes:
         parts: SMS parts it went out with, 1 or more.
         jitter: Uniform in [0, 1), handed in so that simulated time stays deterministic.
+        others: How many other senders of the channel could take it now; None = no sender was asked.
     """
 
     leg_no: int
@@ -41,6 +42,7 @@ class Tried:
     outcome: Outcome
     parts: int
     jitter: float
+    others: int | None = None
 
 
 def backoff_ms(failures: int, jitter: float) -> int:
@@ -59,6 +61,8 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Le
     rows = _rows(conn, tried)
     known = [(one, rows[one.leg_no, one.number]) for one in tried if (one.leg_no, one.number) in rows]
     _close_attempts(conn, known, stamp=stamp)
+    asked = [((row.lane, row.sender or ""), one.leg_no, one.outcome) for one, row in known if one.others is not None]
+    senders.learn(conn, asked, stamp=stamp)
     mine = [(one, row) for one, row in known if _moves(one, row)]
     accepted = [(one, row) for one, row in mine if isinstance(one.outcome, Accepted)]
     _wait_for_proof(conn, accepted, stamp=stamp)
@@ -74,6 +78,7 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Le
     }
     deliveries.raise_evidence(conn, proved, stamp=stamp)
     _tally(conn, known, mine=accepted)
+    progress.note(conn, Counter(row.lane for _, row in accepted), stamp=stamp)
     gone = [one.leg_no for one, _ in known if isinstance(one.outcome, Failed) and one.outcome.gone]
     subscriptions.drop(conn, leg_nos=gone)
     _tell(conn, known, stamp=stamp)
@@ -83,7 +88,8 @@ def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Le
 def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row[Any]]:
     statement = many(
         "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
-        "l.failures, l.wait_ms, l.channel, l.message_no, l.evidence, d.state AS delivery_state, m.id AS message_id "
+        "l.failures, l.wait_ms, l.channel, l.lane, l.due_at, l.message_no, l.evidence, a.sender, d.state AS delivery_state, "
+        "m.id AS message_id "
         "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
         "WHERE l.no IN :nos",
         "nos",
@@ -181,11 +187,26 @@ def _failed(conn: Connection, one: Tried, outcome: Failed, row: Row[Any], *, sta
         return
     found_out = row.state == "waiting"  # Its failure was counted and waited for when nobody knew what became of it.
     failures = row.failures + (outcome.retry == "transient" and not found_out)
-    asked = None if outcome.retry_after_s is None else int(outcome.retry_after_s * 1000)
-    own = 0 if found_out else backoff_ms(failures, one.jitter)
-    delay = own if asked is None else asked
-    _release(conn, row, state="due", due_at=stamp.now_ms + delay, failures=failures)
+    _release(
+        conn, row, state="due", due_at=_due_at(one, outcome, row, failures=failures, stamp=stamp), failures=failures
+    )
     lose_patience(conn, delivery_no=row.delivery_no, failures=failures, before=row.failures, stamp=stamp)
+
+
+def _due_at(one: Tried, outcome: Failed, row: Row[Any], *, failures: int, stamp: Stamp) -> int:
+    """Return when a leg is tried again that certainly has not left.
+
+    While there are senders that have not failed it in this round, that is now, in the place in the queue that it had; once all have,
+    it backs off, and the next round begins.
+    """
+    found_out = row.state == "waiting"
+    others = 0 if one.others is None or found_out else one.others
+    rounds, later = divmod(failures, others + 1)
+    if others and (later or outcome.retry == "throttled"):
+        return min(stamp.now_ms, int(row.due_at))
+    if outcome.retry_after_s is not None:
+        return stamp.now_ms + int(outcome.retry_after_s * 1000)
+    return stamp.now_ms + (0 if found_out else backoff_ms(rounds if others else failures, one.jitter))
 
 
 def lose_patience(conn: Connection, *, delivery_no: int | None, failures: int, before: int, stamp: Stamp) -> None:

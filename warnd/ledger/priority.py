@@ -6,6 +6,11 @@ within those first tries before repeats.
 
 SEATS, TERMINALS, PUBLIC = 0, 1, 2
 _REPEAT = 5
+_DRILLS = 500  # From here on; their places repeat those of the real thing.
+URGENT = f"priority % {_DRILLS} < 100 OR (priority % {_DRILLS} < 300 AND priority % 100 < {PUBLIC * 10})"
+"""`is_urgent` as a condition in SQL."""
+URGENT_LEVELS = "0, 1, 2, 5, 6, 7"
+"""The urgencies of Cancels, red and orange, in SQL."""
 
 
 def priority(urgency: int, kind: int, *, repeat: bool = False) -> int:
@@ -26,3 +31,13 @@ def of_audience(kind: str) -> int:
 def lane(channel: str, *, drill: bool) -> str:
     """Return the lane of a channel's legs: drills have their own, so that practice never holds up the real thing."""
     return f"{channel}:drill" if drill else channel
+
+
+def is_cancel(rank: int) -> bool:
+    """Say whether a priority is that of a Cancel's leg."""
+    return rank % _DRILLS < 100  # noqa: PLR2004 - see `priority`
+
+
+def is_urgent(rank: int) -> bool:
+    """Say whether a priority is one for which a lane keeps places free: Cancels, and seats and terminals at red and orange."""
+    return is_cancel(rank) or (rank % _DRILLS < 300 and rank % 100 < PUBLIC * 10)  # noqa: PLR2004 - see `priority`

@@ -22,11 +22,16 @@ _NOTHING: Mapping[str, Any] = dict.fromkeys(
 
 @dataclass(slots=True)
 class Group:
-    """What one group of receipts amounts to: proofs by delivery and by leg, and matched reports by message for the record."""
+    """What one group of receipts amounts to: proofs by delivery and by leg, and matched reports by message for the record.
+
+    Attributes:
+        delays_ms: By (lane, sender): how long delivery reports took after acceptance.
+    """
 
     proofs: dict[int, Evidence] = field(default_factory=dict)
     legs: dict[int, Evidence] = field(default_factory=dict)
     matched: dict[str, list[list[Any]]] = field(default_factory=dict)
+    delays_ms: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     def prove(self, delivery_no: int, evidence: Evidence, *, legs: Iterable[int]) -> None:
         """Join one proof, which came by these legs."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
-from warnd.ledger import deliveries, digits, events, latecomers, proofs, references, replies, tallies
+from warnd.ledger import deliveries, digits, events, latecomers, proofs, references, replies, senders, tallies
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, give_way, lose_patience
@@ -65,6 +65,7 @@ def _settle(conn: Connection, group: Group, *, stamp: Stamp) -> None:
         events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
     tallies.raise_legs(conn, group.legs)
+    senders.heard(conn, group.delays_ms, stamp=stamp)
     answered = [no for no, evidence in group.proofs.items() if evidence >= Evidence.ACKNOWLEDGED]
     if answered:
         digits.answered(conn, answered, now_ms=stamp.now_ms)
@@ -125,13 +126,16 @@ def _consequences(
     if report.failed:
         _negative(conn, report, row, jitter=jitter, stamp=stamp)
     else:
+        if row.sender is not None and row.ended_at is not None and report.evidence >= Evidence.DELIVERED:
+            group.delays_ms.setdefault((row.lane, row.sender), []).append(stamp.now_ms - row.ended_at)
         group.prove(row.delivery_no, _proved(conn, row), legs=[row.leg_no])
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
     return conn.execute(
         text(
-            "SELECT a.leg_no, a.number, a.state, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, l.failures, l.channel, "
+            "SELECT a.leg_no, a.number, a.state, a.sender, a.ended_at, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, "
+            "l.failures, l.channel, l.lane, "
             "m.id AS message_id, m.closed_as, d.state AS delivery_state "
             "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
             "LEFT JOIN delivery d ON d.no = l.delivery_no WHERE a.leg_no = :leg AND a.number = :number"

@@ -18,7 +18,7 @@ _LEGS = {
     for kind in ("delivery", "publication")
 }
 _ATTEMPTS = many(
-    "SELECT leg_no, number, state, repeat, parts, submitted_at, ended_at, reference, reason FROM attempt "
+    "SELECT leg_no, number, state, repeat, parts, submitted_at, ended_at, reference, reason, sender FROM attempt "
     "WHERE leg_no IN :legs ORDER BY leg_no, number",
     "legs",
 )
@@ -56,4 +56,5 @@ def _attempt(row: Row[Any]) -> AttemptDocument:
         ended_at=maybe_time(row.ended_at),
         reference=row.reference,
         reason=row.reason,
+        sender=row.sender,
     )

@@ -1,17 +1,18 @@
 """`[sms]`: text messages and the gateways that carry them."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 
 from warnd.settings.explain import UnfitError
-from warnd.settings.kinds import Count, Name, PathName, Rate, SecretText, Table, WebAddress
+from warnd.settings.kinds import Count, Name, PathName, Rate, SecretText, Table, WebAddress, Whole
 from warnd.settings.sections.sms_http import SmsHttp
 from warnd.settings.sections.sms_smpp import SmsSmpp
 
 SmsProvider = Literal["spool", "twilio", "http", "smpp"]
+_PROVIDERS: tuple[SmsProvider, ...] = get_args(SmsProvider)
 _ACCOUNT = re.compile(r"AC[0-9A-Za-z]{32}")
 _SENDER = re.compile(r"MG[0-9A-Za-z]{32}|\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
 _SENDERS = (
@@ -56,6 +57,35 @@ class Twilio(Table):
         return sender
 
 
+class SmsSender(Table):
+    """One of several gateways: an account, a number or a carrier of its own."""
+
+    provider: SmsProvider = Field(description=_ANY_PROVIDER)
+    weight: Whole = Field(
+        default=1, ge=0, le=1000, description="its share beside the others, 0 to 1000; 0 = it only stands in"
+    )
+    rate_per_s: Rate | None = Field(default=None, description="SMS segments per second that it takes, above 0")
+    concurrency: Count | None = Field(
+        default=None, description="how many texts may be under way by it at once, 1 to 10000"
+    )
+    spool: Spool | None = Field(default=None, description="a table [sms.senders.NAME.spool], if it is not [sms.spool]")
+    twilio: Twilio | None = Field(
+        default=None, description="a table [sms.senders.NAME.twilio], if it is not [sms.twilio]"
+    )
+    http: SmsHttp | None = Field(default=None, description="a table [sms.senders.NAME.http], if it is not [sms.http]")
+    smpp: SmsSmpp | None = Field(default=None, description="a table [sms.senders.NAME.smpp], if it is not [sms.smpp]")
+
+    @model_validator(mode="after")
+    def _only_its_own_table(self) -> Self:
+        others = [name for name in _PROVIDERS if name != self.provider and getattr(self, name) is not None]
+        if others:
+            raise UnfitError(
+                f'It has a table {others[0]}, but its provider is "{self.provider}".',
+                "Take the table out, or name its provider.",
+            )
+        return self
+
+
 class Sms(Table):
     """Text messages. Each chosen provider needs its table; others may stay, for the day on which one changes over."""
 
@@ -63,6 +93,10 @@ class Sms(Table):
     fallback: SmsProvider | None = Field(
         default=None,
         description=f"the provider that takes over while the first cannot: {_ANY_PROVIDER}, another than provider",
+    )
+    senders: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], SmsSender] = Field(
+        default={},
+        description="tables [sms.senders.NAME] with provider and weight, NAME in small letters, in place of provider and fallback",
     )
     signature: Name | None = Field(
         default=None, description="the sender's name without brackets; the texts get 【 and 】 round it"
@@ -89,9 +123,52 @@ class Sms(Table):
     @classmethod
     def _there_if_chosen(cls, table: Table | None, known: ValidationInfo) -> Table | None:
         """Demand the table of each chosen provider, as if it were a key that is always needed."""
-        if table is None and known.field_name in (known.data.get("provider"), known.data.get("fallback")):
+        chosen = () if known.data.get("senders") else (known.data.get("provider"), known.data.get("fallback"))
+        if table is None and known.field_name in chosen:
             raise PydanticKnownError("missing")
         return table
+
+    @field_validator("senders")
+    @classmethod
+    def _fit_together(cls, senders: dict[str, SmsSender], known: ValidationInfo) -> dict[str, SmsSender]:
+        if not senders:
+            return senders
+        if known.data.get("fallback") is not None:
+            raise UnfitError("There is a fallback, too.", "Take fallback out, and give one sender weight = 0.")
+        if not any(one.weight for one in senders.values()):
+            raise UnfitError("None of them has a weight.", "Give one of them weight = 1.")
+        if sum(one.provider == "twilio" for one in senders.values()) > 1:
+            raise UnfitError(
+                "Two of them are Twilio's, whose callbacks come to one address.",
+                "Keep one, and put the numbers into one Messaging Service.",
+            )
+        return senders
+
+    @model_validator(mode="after")
+    def _every_sender_has_its_own_account(self) -> Self:
+        lent: dict[str, str] = {}
+        for name, one in self.senders.items():
+            if getattr(one, one.provider) is not None:
+                continue
+            if getattr(self, one.provider) is None:
+                raise UnfitError(
+                    f"The sender {name} has no table {one.provider}.",
+                    f"Write a table [sms.senders.{name}.{one.provider}] or [sms.{one.provider}].",
+                )
+            if one.provider in lent:
+                raise UnfitError(
+                    f"The senders {lent[one.provider]} and {name} are the same account, [sms.{one.provider}].",
+                    f"Write a table [sms.senders.{name}.{one.provider}] of its own.",
+                )
+            lent[one.provider] = name
+        return self
+
+    @property
+    def providers(self) -> frozenset[SmsProvider]:
+        """Return the providers that are in use."""
+        if self.senders:
+            return frozenset(one.provider for one in self.senders.values())
+        return frozenset(one for one in (self.provider, self.fallback) if one is not None)
 
     @field_validator("signature")
     @classmethod
