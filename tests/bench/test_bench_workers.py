@@ -83,7 +83,14 @@ async def _planned(folder: Path, cluster: postgresql.Server) -> str:
     while await daemon.planner.step():
         pass
     await ledger.close()
+    _switch(url, on=False)
     return "planned"
+
+
+def _switch(url: str, *, on: bool) -> None:
+    """Let the workers begin, all at once: a message that is closed is never claimed from."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("UPDATE message SET closed_as = %s", (None if on else "withdrawn",))
 
 
 @asynccontextmanager
@@ -122,6 +129,8 @@ async def _paced(folder: Path, cluster: postgresql.Server, *, count: int, under_
             return number(owners) == count
 
         async with _workers(folder, url, count=count, under_way=under_way):
+            await until(lambda: number("SELECT count(*) FROM worker") == count, timeout_s=60)
+            _switch(url, on=True)
             await until(all_at_work, timeout_s=60)
             began = number(
                 "SELECT max(at) FROM (SELECT min(at) AS at FROM event WHERE kind = 'attempt.submitting' GROUP BY writer) a"
