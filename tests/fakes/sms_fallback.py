@@ -1,13 +1,15 @@
-"""The other side of a chooser whose first gateway is dead: the spool that takes over must keep the whole contract behind it."""
+"""The other side of two gateways of which the first is dead: what is given to the spool must keep the whole contract beside it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.contract.harness import Harness, OtherSide
 from tests.fakes.sms_spool import SpoolSide
 from tests.fakes.sms_twilio import twilio_toml
 from tests.fakes.twilio import AUTH_TOKEN
+from warnd.channel import Message, Outgoing
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -29,6 +31,9 @@ async def _started(folder: Path) -> AsyncIterator[OtherSide]:
 
 
 class FallbackSide(SpoolSide):
-    """See `OtherSide`."""
+    """See `OtherSide`; who claims a try finds out that the first is dead, and gives it to the second."""
 
     toml = twilio_toml(NOBODY).replace('"twilio"\n', '"twilio"\nfallback = "spool"\n') + '[sms.spool]\ndir = "spool"\n'
+
+    def outgoing(self, attempt: str, message: Message) -> Outgoing:
+        return replace(super().outgoing(attempt, message), sender="spool")

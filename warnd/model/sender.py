@@ -147,9 +147,7 @@ def _failed(standing: Standing, one: Told, now_ms: int) -> Standing:
     if breaker(standing, now_ms) == "open" or not (standing.rests or mostly or standing.failures >= FAILURES):
         return standing  # What was under way when its rest began makes that no longer.
     rest_ms = min(REST_MAX_MS, _REST_MS * 2 ** min(standing.rests, 10))
-    return replace(
-        standing, rests=standing.rests + 1, rested_at=now_ms, rests_until=now_ms + rest_ms, cause=one.cause
-    )
+    return replace(standing, rests=standing.rests + 1, rested_at=now_ms, rests_until=now_ms + rest_ms, cause=one.cause)
 
 
 def heard(standing: Standing, delays_ms: Sequence[int], now_ms: int) -> Standing:
