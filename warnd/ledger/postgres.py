@@ -26,12 +26,12 @@ _STATEMENT_S = 60  # For one statement of whoever opens the store directly.
 _LOCK_S = 12
 _TURN_S = 15  # Whoever did not get a turn in this time is told so: a request must not hang because the server does.
 _SILENT_S = 3  # A server that is longer silent than its own bound is not there.
-_IDLE_S = 10  # A worker that stopped in the middle of a transaction holds up the others no longer than this.
+_SERVED_IDLE_S = 3  # A daemon that stopped in the middle of a transaction holds up the others no longer than this.
+_IDLE_S = 10  # The same of whoever opens the store directly: an import may think between two statements.
 _AGAIN = 5
 _ROLLED_BACK = frozenset(
     {"40001", "40P01"}
 )  # Serialization failure, deadlock: nothing happened, so it may be tried again.
-_BOUNDS = f"SET LOCAL lock_timeout = '{_LOCK_S}s'; SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'"
 _ALONE = f"; SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
 
 
@@ -40,8 +40,8 @@ class SharedLedger:
 
     def __init__(self, url: URL) -> None:
         self._writing, self._reading = (
-            _engine(url, connections=1, writes=True, statement_s=_SERVED_S),
-            _engine(url, connections=_READERS, writes=False, statement_s=_SERVED_S),
+            _engine(url, connections=1, writes=True, statement_s=_SERVED_S, idle_s=_SERVED_IDLE_S),
+            _engine(url, connections=_READERS, writes=False, statement_s=_SERVED_S, idle_s=_SERVED_IDLE_S),
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
@@ -69,7 +69,7 @@ def open_sync(url: URL, *, writes: bool, bounded: bool = True) -> Engine:
 
     Unbounded, a statement may take its time: an index over many millions of rows, made by a migration.
     """
-    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S if bounded else None)
+    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S if bounded else None, idle_s=_IDLE_S)
 
 
 async def _ended(turn: Future[T], *, to_the_end: bool) -> T:
@@ -109,7 +109,7 @@ def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
         return op(conn)
 
 
-def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None) -> Engine:
+def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None, idle_s: int) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=connections,
@@ -119,7 +119,10 @@ def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None
         hide_parameters=True,
         connect_args=bounds(url),
     )
-    opening = f"SET LOCAL statement_timeout = '{statement_s or 0}s'; {_BOUNDS}"
+    opening = (
+        f"SET LOCAL statement_timeout = '{statement_s or 0}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
+        f"SET LOCAL idle_in_transaction_session_timeout = '{idle_s}s'"
+    )
     opening += _ALONE if writes else "; SET TRANSACTION READ ONLY"
 
     def started(conn: Connection) -> None:
