@@ -139,11 +139,11 @@ def _unreached(conn: Connection) -> list[Any]:
 
 
 def _not_told_of_the_cancel(lived: Lived) -> list[Any]:
-    """Return whoever got the Alert or its Update and not the Cancel."""
-    got: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    """Return whoever got the Alert or its Update and not the Cancel; who has it on one channel needs it on no other."""
+    got: dict[str, set[str]] = defaultdict(set)
     for one in lived.outside.arrived:
-        if one.channel != "mqtt":
-            got[_name(one)].add((one.channel, one.out.address))
+        if one.out.recipient is not None:
+            got[_name(one)].add(one.out.recipient)
     return sorted((got["QH-1"] | got["QH-2"]) - got["QH-2-C"])
 
 
