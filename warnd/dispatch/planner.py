@@ -61,6 +61,7 @@ class Planner:
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
         try:
             if not await self._ledger.read(_called_for, stamp=stamp, alone=self._alone):
+                self._trouble = None  # Another worker may have planned what this one could not.
                 return False
             message_id = await self._ledger.write(
                 _step, means=self._means, pace=self._pace, stamp=stamp, alone=self._alone
