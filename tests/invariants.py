@@ -205,7 +205,7 @@ def drills_stay_apart(conn: Connection) -> None:
     """A drill uses no live lane, no public page and no household; the real thing uses no drill lane."""
     assert not _rows(
         conn,
-        "SELECT l.no FROM leg l JOIN message m ON m.no = l.message_no WHERE (instr(l.lane, 'drill') > 0) <> (m.drill = 1)",
+        "SELECT l.no FROM leg l JOIN message m ON m.no = l.message_no WHERE (l.lane LIKE '%drill') <> (m.drill = 1)",
     )
     assert not _rows(
         conn,

@@ -4,6 +4,7 @@ The cluster is made once for a test process, in a folder of its own, without dur
 upgraded before, which takes a few hundredths of a second, and goes with the fixture or test that it was made for.
 """
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ _numbers = count(1)
 _kind = "sqlite"
 _scopes = ["function"]
 _made: dict[str, list[str]] = {}
+_opened: dict[str, list[InlineLedger]] = {}
 _known: dict[tuple[Path, str], str] = {}
 
 
@@ -89,7 +91,9 @@ def copy(folder: Path, to: Path, name: str = "warnd") -> str:
 
 def inline() -> InlineLedger:
     """Return a fresh store that is nobody's; on SQLite it is in memory."""
-    return open_inline() if _kind == "sqlite" else open_inline(new_database())
+    ledger = open_inline() if _kind == "sqlite" else open_inline(new_database())
+    _opened.setdefault(_scopes[-1], []).append(ledger)
+    return ledger
 
 
 def new_database(*, empty: bool = False, how: str = _TEMPLATE) -> str:
@@ -120,6 +124,8 @@ def made_for(scope: str) -> Iterator[None]:
 
 def drop(scope: str) -> None:
     """Throw away what was made for a scope that has ended."""
+    for ledger in _opened.pop(scope, []):
+        asyncio.run(ledger.close())
     for name in _made.pop(scope, []):
         postgresql.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

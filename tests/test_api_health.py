@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from channels.web.site import SitePage
+from tests import stores
 from tests.fakes.web_centre import Centre, centre
 from warnd.ledger.store import open_ledger, upgrade
 from warnd.web import create_app
@@ -102,6 +103,7 @@ async def test_what_fails_although_warnings_leave_is_told_and_leaves_it_ready(tm
             assert (status["ready"], status["degraded"]) == (True, [f"lame: {LEAK}"])
 
 
+@stores.only("sqlite", "spoils a file")
 async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: Centre, tmp_path: Path) -> None:
     (tmp_path / "warnd.sqlite").write_bytes(b"this was a store once " * 1000)
     ledger = open_ledger(f"sqlite:///{tmp_path / 'warnd.sqlite'}")
@@ -129,6 +131,7 @@ async def test_a_spoilt_ledger_makes_it_unready_and_breaks_nothing_else(built: C
     await ledger.close()
 
 
+@stores.only("sqlite", "is about the disk under a file")
 async def test_a_disk_that_is_almost_full_is_told_before_it_is(
     built: Centre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests import stores
 from tests.fakes.clock import START
 from tests.fakes.web_centre import CAP_TYPE, EN, FLOOD, ZH, Centre, after, centre, flood
 from warnd.model import cap
@@ -358,6 +359,7 @@ async def test_a_failure_inside_is_a_problem_document_without_its_innards(built:
     assert [each["event"] for each in logged] == ["request_failed"]
 
 
+@stores.only("sqlite", "gives one file no more room")
 async def test_a_store_that_is_full_takes_nothing_and_says_so(built: Centre) -> None:
     await built.ledger.write(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=1").close())
     many = flood(infos=(replace(FLOOD.infos[0], description="水" * 50_000), *FLOOD.infos[1:]))

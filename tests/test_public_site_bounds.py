@@ -166,7 +166,9 @@ async def test_an_attack_in_any_field_of_cap_runs_nothing_anywhere(built: Centre
 
 async def test_one_document_that_can_no_longer_be_read_does_not_take_the_others_with_it(built: Centre) -> None:
     await put(built, [FLOOD, replace(FLOOD, identifier="good")])
-    await built.rows(lambda rows: rows._conn.execute(text("UPDATE warning SET document = x'3c613e' WHERE id = 'w0'")))
+    await built.rows(
+        lambda rows: rows._conn.execute(text("UPDATE warning SET document = :bad WHERE id = 'w0'"), {"bad": b"<a>"})
+    )
     async with built.visitor() as client:
         front = await client.get("/")
         assert (front.status_code, "/w/w1" in front.text, "/w/w0" in front.text) == (200, True, False)

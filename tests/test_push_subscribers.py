@@ -1,6 +1,5 @@
 """Who among the browsers is told: by place, once each, also of the end of what they may have heard; and who is forgotten."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,11 +10,11 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from channels import STRONGEST
+from tests import stores
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.push import Browser
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found
 from tests.simulation.virtual import START
-from tests.stores import store_url
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.ledger import claims, directory, messages, outcomes, planning, subscriptions
 from warnd.ledger.claims import Claimed
@@ -132,7 +131,7 @@ def _subscribe(conn: Connection, one: Subscription, region: str, **more: Any) ->
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
     folder = tmp_path_factory.mktemp("county")
-    found(store_url(folder), folder, clock=ManualClock(START))
+    found(stores.store_url(folder), folder, clock=ManualClock(START))
     plan = choose(
         load_plans(shipped("config") / "plans.toml", strongest=STRONGEST),
         hazards=("洪水",),
@@ -140,14 +139,13 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
         status="Actual",
     )
     assert plan is not None
-    return folder / "warnd.sqlite", plan
+    return folder, plan
 
 
 @pytest.fixture(params=[Pace(), SMALLEST], ids=["at_once", "row_by_row"])
 def county(founded: tuple[Path, Plan], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[County]:
-    store, plan = founded
-    shutil.copy(store, tmp_path)
-    engine = open_engine(f"sqlite:///{tmp_path / store.name}")
+    folder, plan = founded
+    engine = open_engine(stores.copy(folder, tmp_path))
     yield County(engine, request.param, plan)
     engine.dispose()
 

@@ -28,6 +28,7 @@ async def test_a_token_is_found_by_its_hash_until_it_is_revoked() -> None:
     await ledger.close()
 
 
+@stores.only("sqlite", "reads every byte of a file")
 async def test_the_token_itself_is_nowhere_in_the_store(tmp_path: Path) -> None:
     path = tmp_path / "warnd.sqlite"
     ledger = open_inline(f"sqlite:///{path}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
+from tests import stores
 from warnd.ledger import villages
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import open_engine, upgrade
@@ -15,7 +16,7 @@ from warnd.model.evidence import Evidence
 @pytest.fixture
 def statements(tmp_path: Path) -> list[str]:
     """Return what is executed when a terminal has played and an officer has answered, each as the database plans it."""
-    url = f"sqlite:///{tmp_path / 'warnd.sqlite'}"
+    url = stores.store_url(tmp_path)
     upgrade(url)
     engine = open_engine(url)
     seen: list[str] = []
@@ -55,6 +56,7 @@ def _one_village(conn: Connection) -> None:
         conn.exec_driver_sql(statement)
 
 
+@stores.only("sqlite", "asks that one how it would look")
 def test_a_village_is_found_by_its_key_and_never_among_all(statements: list[str]) -> None:
     looks = [
         detail for plan in statements for detail in plan.split(" | ") if re.match(r"(SEARCH|SCAN) (target|t)\b", detail)

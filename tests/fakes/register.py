@@ -85,16 +85,23 @@ class Register:
     def seen(self) -> list[tuple[Any, ...]]:
         """Return what readers see of regions and recipients now, without numbers and revisions."""
         with self.reading() as conn:
-            return sorted(
-                (tuple(row) for each in (_REGIONS, _RECIPIENTS) for row in conn.execute(text(_REV + each))), key=repr
-            )
+            regions = [tuple(row) for row in conn.execute(text(_REV + _REGIONS))]
+            seats: dict[int, list[str]] = {}
+            for no, seat in conn.execute(
+                text("SELECT version_no, role || '@' || region FROM seat ORDER BY role, region")
+            ):
+                seats.setdefault(no, []).append(seat)
+            people = [
+                (*row[1:], ",".join(seats[row.no]) if row.no in seats else None)
+                for row in conn.execute(text(_REV + _RECIPIENTS))
+            ]
+            return sorted(regions + people, key=repr)
 
 
 _REV = "WITH rev(no) AS (SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'directory_rev'), 0)) "
 _REGIONS = "SELECT code, name, names, tier, parent, path, lat, lon, population, shape FROM region r, rev WHERE r.from_rev <= rev.no"
 _RECIPIENTS = (
-    "SELECT c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key, (SELECT group_concat(seat) FROM "
-    "(SELECT role || '@' || region AS seat FROM seat s WHERE s.version_no = v.no ORDER BY role, region)) "
+    "SELECT v.no, c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, v.public_key "
     "FROM recipient c JOIN recipient_version v ON v.recipient_no = c.no, rev "
     "WHERE v.from_rev <= rev.no AND (v.to_rev IS NULL OR v.to_rev > rev.no)"
 )

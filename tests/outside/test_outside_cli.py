@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tests import stores
 from tests.outside import county
 from tests.outside.broker import needs_mosquitto
 from tests.outside.cap import alert
@@ -21,7 +22,7 @@ def room(tmp_path: Path) -> House:
     """A folder with the least settings and no daemon."""
     house = House(tmp_path, free_port())
     house.config.write_text(
-        f'[node]\nname = "Room"\n[store]\nurl = "sqlite:///ledger.sqlite"\n[http]\nlisten = "127.0.0.1:{house.port}"\n',
+        f'[node]\nname = "Room"\n[store]\nurl = "{stores.store_url(tmp_path, "ledger")}"\n[http]\nlisten = "127.0.0.1:{house.port}"\n',
         "utf-8",
     )
     return house
@@ -171,19 +172,23 @@ def test_token_create_prints_only_the_token_and_makes_the_store(room: House) -> 
     told = room.warnd("token", "create", "--scope", "submit", "--scope", "read")
     assert told.returncode == 0, told.stderr
     assert len(told.stdout.split()) == 1
-    assert (room.folder / "ledger.sqlite").exists()
+    assert room.warnd("audit", "verify").returncode == 0, "there is a store"
 
 
+@stores.only("sqlite", "is about where a file is made")
 def test_relative_paths_start_at_the_settings_folder(room: House, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     moved = House(elsewhere, room.port)
+    room.config.write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
     assert moved.warnd("db", "upgrade", "--config", room.config).returncode == 0
     assert (room.folder / "ledger.sqlite").exists()
     assert list(elsewhere.iterdir()) == []
 
 
+@stores.only("sqlite", "is about where a file is made")
 def test_the_settings_of_the_working_directory_are_found(room: House) -> None:
     (room.folder / "config").mkdir()
+    room.config.write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
     room.config.rename(room.folder / "config" / "warnd.toml")
     told = room.warnd("db", "upgrade", WARND_CONFIG="")
     assert told.returncode == 0, told.stderr
@@ -250,7 +255,7 @@ def shared_room(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Return a folder with a store that keeps nothing, made once: every start of the program costs half a second."""
     if not _ROOMS:
         house = House(tmp_path_factory.mktemp("rubbish"), free_port())
-        house.config.write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
+        house.config.write_text(f'[store]\nurl = "{stores.store_url(house.folder)}"\n', "utf-8")
         _ROOMS.append(house)
     return _ROOMS[0]
 
