@@ -5,16 +5,18 @@ Phones and loudspeakers here are the other side of a channel; nothing of ours is
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, text
 from starlette.routing import BaseRoute
 
+from channels.sms.fleet import Fleet
 from tests import invariants, stores
 from tests.simulation.county import found
 from tests.simulation.virtual import START, LoopClock, VirtualLoop, simulated
@@ -23,6 +25,7 @@ from warnd.channel import (
     Accepted,
     Channel,
     Context,
+    Finding,
     Outcome,
     Outgoing,
     Playback,
@@ -30,6 +33,8 @@ from warnd.channel import (
     ReceiptSink,
     Reply,
     Report,
+    Sender,
+    Unknown,
 )
 from warnd.daemon import Daemon, read_files
 from warnd.ledger.store import Ledger, open_inline
@@ -120,6 +125,18 @@ class AskedWire(Wire):
 
 
 @dataclass(slots=True)
+class SentBy(AskedWire):
+    """One of several gateways behind one channel."""
+
+    async def probe(self) -> Sequence[Finding]:
+        return [Finding("wire", self.down)]
+
+
+async def _nobody_knows(_attempt: str) -> Outcome:
+    return Unknown("no record")
+
+
+@dataclass(slots=True)
 class World:
     """A running daemon and everything around it."""
 
@@ -130,6 +147,7 @@ class World:
     speakers: Wire
     folder: Path
     mail: Wire | None = None
+    gateways: Mapping[str, Wire] = field(default_factory=dict)
 
     async def query(self, statement: str, **values: Any) -> list[Any]:
         """Read rows straight from the store."""
@@ -303,6 +321,7 @@ async def running(
     shaken: Shake = unshaken,
     tell: Tell | None = None,
     mail: Act | None = None,
+    gateways: Mapping[Sender, Act] | None = None,
 ) -> AsyncIterator[World]:
     """Run the daemon on a fresh county until the block ends; `start` is the wall clock at simulated second 0."""
     clock = LoopClock(loop, start)
@@ -319,6 +338,7 @@ async def running(
         shaken=shaken,
         tell=tell,
         mail=mail,
+        gateways=gateways,
     ) as world:
         yield world
 
@@ -336,11 +356,12 @@ async def resumed(
     shaken: Shake = unshaken,
     tell: Tell | None = None,
     mail: Act | None = None,
+    gateways: Mapping[Sender, Act] | None = None,
 ) -> AsyncIterator[World]:
     """Run a daemon on the store that is there.
 
     `shaken` may put a ledger in between that fails at times; `tell` makes a gateway that can be asked; `mail` a second
-    channel, which plans must name.
+    channel, which plans must name; `gateways` stand in place of `phones`, behind one channel.
     """
     clock = LoopClock(loop, start)
     chosen = settings or settings_for(folder)
@@ -353,6 +374,10 @@ async def resumed(
     }
     if mail is not None:
         wires["email"] = Wire("email", Evidence.ACKNOWLEDGED, mail)
+    by_sender = {
+        sender: SentBy("sms", Evidence.ACKNOWLEDGED, act, tell=_nobody_knows)
+        for sender, act in (gateways or {}).items()
+    }
     daemon = Daemon(
         chosen,
         ledger=ledger,
@@ -363,15 +388,21 @@ async def resumed(
         answer_key=ANSWER_KEY,
         files=read_files(chosen),
         public_url="http://127.0.0.1",
-        build={name: _build(wire) for name, wire in wires.items()},
+        build={name: _build(wire) for name, wire in wires.items()}
+        | ({} if gateways is None else {"sms": partial(_fleet, by_sender)}),
     )
     world = World(daemon, ledger, clock, wires["sms"], wires["mqtt"], folder, wires.get("email"))
+    world.gateways = {sender.name: wire for sender, wire in by_sender.items()}
     async with asyncio.TaskGroup() as group:
         group.create_task(daemon.run())
         await asyncio.sleep(0)
         yield world
         daemon.stop()
     await ledger.close()
+
+
+def _fleet(ways: Mapping[Sender, SentBy], _settings: Settings, context: Context) -> Channel:
+    return Fleet(list(ways.items()), context)
 
 
 def _build(wire: Wire) -> Callable[[Settings, Context], Channel]:
