@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.engine import URL, ExceptionContext
 
 _READ_ONLY = "25006"  # read_only_sql_transaction
@@ -66,7 +68,9 @@ def connect_within(patience_s: float | None) -> Callable[..., psycopg.Connection
     kind: type[Patient] = type("Within", (Patient,), {"patience_s": patience_s})
 
     def connect(_dialect: Any, _record: Any, cargs: Any, cparams: Any) -> psycopg.Connection[Any]:
-        return kind.connect(*cargs, **cparams)
+        made = kind.connect(*cargs, **cparams)
+        made.adapters.register_dumper(str, Keepable)
+        return made
 
     return connect
 
@@ -75,6 +79,14 @@ def leave_a_standby(context: ExceptionContext) -> None:
     """Drop connections to a server that has ceased to be the primary, as if it had died: the next ones lead to the new one."""
     if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
         context.is_disconnect = True
+
+
+class Keepable(StrDumperUnknown):
+    """Text as it can be kept: PostgreSQL has no U+0000, so U+FFFD stands for it. A gateway's report counts, whatever rubbish is in it."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        """Return the text's bytes."""
+        return super().dump(obj.replace("\0", "\ufffd"))
 
 
 class Patient(psycopg.Connection[Any]):
