@@ -215,7 +215,12 @@ twilio.auth_token_file = "password"
 twilio.from = "{sender}"
 """
 MISTAKES = {
-    "colour = 1": "warnd.toml:1: colour: There is no such key. Take it out; known here: apprise, authority_file, email, http,",
+    "colour = 1": "warnd.toml:1: colour: There is no such key. Take it out; known here: alarms, apprise, authority_file, email,",
+    '[alarms]\nheartbeat_topic = "warnd/#"': 'warnd.toml:2: alarms.heartbeat_topic: "warnd/#" is no topic that can be published to.',
+    '[alarms]\nheartbeat_topic = "warnd/v1/terminal/T-1/state"': (
+        'warnd.toml:2: alarms.heartbeat_topic: "warnd/v1/terminal/T-1/state" belongs to loudspeakers.'
+    ),
+    '[alarms]\nurl = "http://watch.example.org"': 'warnd.toml:2: alarms.url: "http://watch.example.org" is not https.',
     "[nodes]": 'warnd.toml:1: nodes: There is no such key. Did you mean "node"?',
     "[node]\nname = 5": "warnd.toml:2: node.name: Found 5; it should be a valid string. Write the name of this",
     'node = "county"': 'warnd.toml:1: node: Found "county"; a table is expected here.',
