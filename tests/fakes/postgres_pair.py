@@ -19,10 +19,18 @@ import psycopg
 import pytest
 
 from tests.ports import free_port
+from tests.postgresql import programs
 
-BIN = Path("/usr/lib/postgresql/15/bin")
 _DATABASE = "CREATE DATABASE warnd TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
 _ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+
+
+def binaries() -> Path:
+    """Return the folder of PostgreSQL's programs; skips where there is none."""
+    found = programs()
+    if found is None:
+        pytest.skip("postgresql is not installed")
+    return found
 
 
 def as_owner() -> dict[str, Any]:
@@ -79,14 +87,23 @@ class Server:
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "postgres", "-D", self.data, *options],
+                [binaries() / "postgres", "-D", self.data, *options],
                 stdout=log,
                 stderr=log,
                 env=_ENV,
                 cwd=self.folder,
                 **as_owner(),
             )
-        command: list[str | Path] = [BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
+        command: list[str | Path] = [
+            binaries() / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-t",
+            "1",
+        ]
         for _ in range(400):
             if subprocess.run(command, check=False, timeout=5).returncode == 0:
                 return
@@ -150,8 +167,7 @@ class Pair:
 @contextmanager
 def postgres_pair() -> Iterator[Pair]:
     """Run both for as long as the block lasts, with an empty database `warnd`. Skips where PostgreSQL is not installed."""
-    if not (BIN / "postgres").exists():
-        pytest.skip("postgresql is not installed")
+    binaries()
     folder = room()
     pair = Pair(folder, Server("primary", folder), Server("standby", folder))
     try:
@@ -166,7 +182,7 @@ def postgres_pair() -> Iterator[Pair]:
 def _start(pair: Pair) -> None:
     first, second = pair.primary, pair.standby
     run(
-        BIN / "initdb",
+        binaries() / "initdb",
         "-D",
         first.data,
         "-U",
@@ -182,7 +198,7 @@ def _start(pair: Pair) -> None:
     first.ask(_DATABASE)
     where = f"host=127.0.0.1 port={first.port} user=postgres"
     run(
-        BIN / "pg_basebackup",
+        binaries() / "pg_basebackup",
         "-d",
         where,
         "-D",

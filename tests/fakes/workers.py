@@ -174,7 +174,16 @@ async def centre(folder: Path, *, households: int) -> AsyncIterator[Centre]:
     """Make a database with the county in it; whoever was started is killed at the end."""
     name = f"workers{next(_numbers)}"
     postgresql.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'")
-    url = f"postgresql://postgres@127.0.0.1:{postgresql.port()}/{name}"
+    async with centre_at(
+        f"postgresql://postgres@127.0.0.1:{postgresql.port()}/{name}", folder, households=households
+    ) as made:
+        yield made
+    postgresql.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def centre_at(url: str, folder: Path, *, households: int) -> AsyncIterator[Centre]:
+    """Bring the county into an empty database; whoever was started is killed at the end."""
     (folder / "plans.toml").write_text(PLANS, "utf-8")
     people = recipients_csv(households=households, without_terminal=VILLAGES)
     await asyncio.to_thread(found, url, folder, clock=SystemClock(), recipients=people)
@@ -192,7 +201,6 @@ async def centre(folder: Path, *, households: int) -> AsyncIterator[Centre]:
                     one.process.kill()
                 await one.process.wait()
             engine.dispose()
-            postgresql.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def stub(folder: Path) -> str:
@@ -221,4 +229,4 @@ def under_way(conn: Connection, name: str) -> int:
     )
 
 
-__all__ = ["Call", "Centre", "One", "centre", "several", "stub", "under_way", "until"]
+__all__ = ["Call", "Centre", "One", "centre", "centre_at", "several", "stub", "under_way", "until"]
