@@ -28,7 +28,7 @@ from tests.fakes.register import Register
 from warnd.intake.importing.run import import_recipients, import_regions
 from warnd.intake.importing.summary import Options
 
-what, folder, path, pages, prune = sys.argv[1:]
+what, folder, url, path, pages, prune = sys.argv[1:]
 left = int(pages)
 
 def told(doing, done, whole):
@@ -38,7 +38,7 @@ def told(doing, done, whole):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-register = Register(Path(folder))
+register = Register(Path(folder), url)
 options = Options(prune=prune == "True", progress=told)
 door = register.door("dying")
 if what == "regions":
@@ -51,7 +51,7 @@ raise SystemExit("it should have been dead by now")
 
 def die(register: Register, what: str, content: str, *, pages: int, prune: bool = False) -> None:
     path = register.file(content, f"{what}-new.csv")
-    arguments = [sys.executable, "-c", DYING, what, str(register.folder), str(path), str(pages), str(prune)]
+    arguments = [sys.executable, "-c", DYING, what, str(register.folder), register.url, str(path), str(pages), str(prune)]
     root = Path(__file__).parents[1]
     ended = subprocess.run(
         arguments,

@@ -35,13 +35,13 @@ T-1,terminal,喇叭一,990101001001,,,,,,,{KEY}
 class Register:
     """One store in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.clock = HandClock()
-        self._url = store_url(folder, "register")
-        upgrade(self._url)
-        self._reading = open_engine(self._url, begin="BEGIN")
-        self._writing = open_engine(self._url)
+        self.url = url or store_url(folder, "register")
+        upgrade(self.url)
+        self._reading = open_engine(self.url, begin="BEGIN")
+        self._writing = open_engine(self.url)
 
     def close(self) -> None:
         self._reading.dispose()
