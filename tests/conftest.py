@@ -25,6 +25,7 @@ COUNTERPARTS = (
     "mpg123",
     "chromium",
     "postgresql",
+    "pgbouncer",
 )
 
 
