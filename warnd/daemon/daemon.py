@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 
 import channels
 from warnd import __version__
@@ -53,6 +54,7 @@ from warnd.web.app import create_app
 _LANES_END_S = (
     6.0  # After SIGTERM, for what is under way; with the server's grace it stays within the ten seconds allowed.
 )
+_RETRY_S = 1.0
 _NEWCOMER_S = 60.0
 
 log = structlog.get_logger(__name__)
@@ -353,11 +355,17 @@ class Daemon:
         """Publish again what a broker lost when it came back without its memory."""
         while True:
             channel, drill = await self._forgotten.get()
-            if await self._is_newcomer():
+            try:
+                if await self._is_newcomer():
+                    continue
+                reopened = await self.ledger.write(
+                    publications.reopen, channel=channel, drill=drill, now_ms=to_ms(self.clock.now())
+                )
+            except SQLAlchemyError as error:
+                log.error("not_reopened", channel=channel, drill=drill, error=str(error))
+                self._forgotten.put_nowait((channel, drill))
+                await self.clock.sleep(_RETRY_S)
                 continue
-            reopened = await self.ledger.write(
-                publications.reopen, channel=channel, drill=drill, now_ms=to_ms(self.clock.now())
-            )
             if reopened:
                 log.warning("publications_reopened", channel=channel, drill=drill, count=reopened)
                 self.bell.ring()
