@@ -203,7 +203,7 @@ class Watchdog:
     # ---- when it will be done
 
     def _foresee(self, seen: Look, stuck: set[str], *, now: datetime) -> None:
-        rates = {name: self._rate(name, work) for name, work in seen.lanes.items() if name in self._signs}
+        rates = {name: self._rate(name, work, seen) for name, work in seen.lanes.items() if name in self._signs}
         self.queued = {name: sum(seen.lanes[name].queued.values()) for name in rates}
         self.open = len(seen.messages)
         ahead = dict.fromkeys(rates, 0)
@@ -223,7 +223,7 @@ class Watchdog:
                 )
         self._outlooks = outlooks
 
-    def _rate(self, name: str, work: LaneWork) -> float:
+    def _rate(self, name: str, work: LaneWork, look: Look) -> float:
         """Return how many tries of a lane are taken each second: as seen lately, else as the settings allow."""
         seen = self._speeds.setdefault(name, deque())
         if not work.queued:
@@ -234,5 +234,6 @@ class Watchdog:
             seen.popleft()
         (began, before), (ended, after) = seen[0], seen[-1]
         if ended - began < _RATE_LEAST_S or after <= before:
-            return self._signs[name].rate_per_s
+            parts = look.parts.get(name.partition(":")[0], 1.0)
+            return self._signs[name].rate_per_s / parts
         return (after - before) / (ended - began)

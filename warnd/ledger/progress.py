@@ -23,6 +23,11 @@ _DUE = many(
     "WHERE message_no IN :messages AND state = 'due' AND due_at <= :now GROUP BY message_no, lane",
     "messages",
 )
+_PARTS = many(
+    "SELECT channel, sum(CASE WHEN what = 'segments' THEN n ELSE 0 END) AS parts, "
+    "sum(CASE WHEN what = 'segments' THEN 0 ELSE n END) AS legs FROM channel_tally WHERE message_no IN :messages GROUP BY channel",
+    "messages",
+)
 _FAILING = many(
     "SELECT count(*) FROM (SELECT 1 FROM leg WHERE message_no IN :messages AND lane = :lane AND state = 'due' "
     "AND failures >= :failures LIMIT :most) AS failing",
@@ -56,11 +61,13 @@ class Look:
         messages: Number and id of those that are open, most urgent first.
         unplanned: Ids of those that are still being planned -> how far that has come.
         lanes: Only lanes that have something due, or ever got something taken.
+        parts: Channel -> how many parts one of its texts has, as gateways counted them so far; only where they did.
     """
 
     messages: Mapping[int, str]
     unplanned: Mapping[str, str]
     lanes: Mapping[str, LaneWork]
+    parts: Mapping[str, float]
 
 
 def note(conn: Connection, taken: Mapping[str, int], *, stamp: Stamp) -> None:
@@ -78,6 +85,7 @@ def look(conn: Connection, *, now_ms: int) -> Look:
     """Return what is to be done and what was done last."""
     rows = list(conn.execute(_OPEN, {"now": now_ms}))
     due = list(conn.execute(_DUE, {"messages": [row.no for row in rows], "now": now_ms})) if rows else []
+    counted = conn.execute(_PARTS, {"messages": [row.no for row in rows]}) if due else ()
     kept = {row.lane: row for row in conn.execute(text("SELECT lane, taken_at, taken FROM progress"))}
     lanes = {
         name: LaneWork(
@@ -92,6 +100,7 @@ def look(conn: Connection, *, now_ms: int) -> Look:
         messages={row.no: row.id for row in rows},
         unplanned={row.id: f"{row.stage} {row.cursor}" for row in rows if row.stage != "planned"},
         lanes=lanes,
+        parts={row.channel: float(row.parts) / float(row.legs) for row in counted if row.parts and row.legs},
     )
 
 
