@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import allotment, digits, events, optouts, senders
 from warnd.ledger.allotment import Allotment, Room, Terms
+from warnd.ledger.each import execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, URGENT, all_of, is_cancel, is_urgent, priority
 from warnd.ledger.values import many
@@ -201,18 +202,16 @@ def _range(
 
 
 def _take(conn: Connection, nos: Sequence[int], *, carriers: Mapping[int, str], lease_ms: int, stamp: Stamp) -> None:
-    conn.execute(
-        text(
-            "UPDATE leg SET state = 'submitting', owner = :owner, token = token + 1, lease_until = :until, attempts = attempts + 1, "
-            "last_at = :now WHERE no = :no AND state = 'due'"
-        ),
+    execute_each(
+        conn,
+        "UPDATE leg SET state = 'submitting', owner = :owner, token = token + 1, lease_until = :until, attempts = attempts + 1, "
+        "last_at = :now WHERE no = :no AND state = 'due'",
         [{"no": no, "owner": stamp.writer, "until": stamp.now_ms + lease_ms, "now": stamp.now_ms} for no in nos],
     )
-    conn.execute(
-        text(
-            "INSERT INTO attempt (leg_no, number, state, repeat, parts, submitted_at, sender) "
-            "SELECT no, attempts, 'submitting', repeat, 1, :now, CAST(:sender AS TEXT) FROM leg WHERE no = :no"
-        ),
+    execute_each(
+        conn,
+        "INSERT INTO attempt (leg_no, number, state, repeat, parts, submitted_at, sender) "
+        "SELECT no, attempts, 'submitting', repeat, 1, :now, CAST(:sender AS TEXT) FROM leg WHERE no = :no",
         [{"no": no, "now": stamp.now_ms, "sender": carriers[no] or None} for no in nos],
     )
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events, legs, villages
 from warnd.ledger.counters import Cell, move
+from warnd.ledger.each import execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
@@ -27,13 +28,12 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
         return
     satisfied = [row for row in changed if _satisfies(row, proofs[row.no])]
     states = {row.no: DeliveryState.SATISFIED for row in satisfied}
-    conn.execute(
-        text(
-            "UPDATE delivery SET evidence = :evidence, state = :state, "
-            "satisfied_at = CASE WHEN :state = 'satisfied' THEN coalesce(satisfied_at, :now) ELSE satisfied_at END, "
-            "breached_at = CASE WHEN :late = 1 THEN coalesce(breached_at, due_by) ELSE breached_at END "
-            "WHERE no = :no AND evidence < :evidence"
-        ),
+    execute_each(
+        conn,
+        "UPDATE delivery SET evidence = :evidence, state = :state, "
+        "satisfied_at = CASE WHEN :state = 'satisfied' THEN coalesce(satisfied_at, :now) ELSE satisfied_at END, "
+        "breached_at = CASE WHEN :late = 1 THEN coalesce(breached_at, due_by) ELSE breached_at END "
+        "WHERE no = :no AND evidence < :evidence",
         [
             {
                 "no": row.no,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger.each import execute_each
 from warnd.ledger.priority import TERMINALS, lane, of_audience, priority
 from warnd.model.plan import Plan
 
@@ -131,11 +132,11 @@ def direct(conn: Connection, *, message: Row[Any], after: int, tries: int, wait_
 
 def finish(conn: Connection, *, delivery_nos: Collection[int]) -> None:
     """Stop whatever is still planned for these deliveries; a try under way is left to its outcome."""
-    if delivery_nos:
-        conn.execute(
-            text("UPDATE leg SET state = 'done' WHERE delivery_no = :no AND state IN ('standby', 'due', 'waiting')"),
-            [{"no": no} for no in delivery_nos],
-        )
+    execute_each(
+        conn,
+        "UPDATE leg SET state = 'done' WHERE delivery_no = :no AND state IN ('standby', 'due', 'waiting')",
+        [{"no": no} for no in delivery_nos],
+    )
 
 
 def start_next(conn: Connection, *, delivery_no: int, now_ms: int) -> bool:

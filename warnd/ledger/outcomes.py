@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.ledger import deliveries, events, legs, progress, publications, senders, subscriptions, tallies
+from warnd.ledger.each import execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.references import Learned
 from warnd.ledger.values import many
@@ -111,11 +112,13 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
     """Write the outcomes; an attempt that a report already proved failed stays failed, one that is settled stays settled."""
     if not known:
         return
-    conn.execute(
-        text(
-            "UPDATE attempt SET state = :state, ended_at = :now, reference = :reference, reason = :reason, parts = :parts "
-            "WHERE leg_no = :leg AND number = :number AND state IN ('submitting', 'unknown')"
-        ),
+    first: dict[tuple[int, int], Tried] = {}
+    for one, _ in known:
+        first.setdefault((one.leg_no, one.number), one)
+    execute_each(
+        conn,
+        "UPDATE attempt SET state = :state, ended_at = :now, reference = :reference, reason = :reason, parts = :parts "
+        "WHERE leg_no = :leg AND number = :number AND state IN ('submitting', 'unknown')",
         [
             {
                 "leg": one.leg_no,
@@ -124,7 +127,7 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
                 "parts": _parts(one),
                 **_columns(one.outcome),
             }
-            for one, _ in known
+            for one in first.values()
         ],
     )
     overtaken = [
@@ -157,19 +160,14 @@ def _columns(outcome: Outcome) -> dict[str, str | None]:
 
 def _wait_for_proof(conn: Connection, accepted: Sequence[tuple[Tried, Row[Any]]], *, stamp: Stamp) -> None:
     """Let accepted legs wait for proof; publications, and deliveries that proof has overtaken, are done."""
-    if accepted:
-        conn.execute(
-            text(
-                "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, repeat = 1, owner = NULL, lease_until = NULL, "
-                "evidence = CASE WHEN evidence < 1 AND delivery_no IS NOT NULL THEN 1 ELSE evidence END, "
-                "failures = CASE WHEN publication_no IS NULL THEN failures ELSE 0 END "  # Only silence ends a row of bad reports.
-                "WHERE no = :no"
-            ),
-            [
-                {"no": row.no, "state": _after_acceptance(row), "due_at": stamp.now_ms + row.wait_ms}
-                for _, row in accepted
-            ],
-        )
+    execute_each(
+        conn,
+        "UPDATE leg SET state = :state, due_at = :due_at, tries = tries + 1, repeat = 1, owner = NULL, lease_until = NULL, "
+        "evidence = CASE WHEN evidence < 1 AND delivery_no IS NOT NULL THEN 1 ELSE evidence END, "
+        "failures = CASE WHEN publication_no IS NULL THEN failures ELSE 0 END "  # Only silence ends a row of bad reports.
+        "WHERE no = :no",
+        [{"no": row.no, "state": _after_acceptance(row), "due_at": stamp.now_ms + row.wait_ms} for _, row in accepted],
+    )
     for _, row in accepted:
         if row.publication_no is not None:
             publications.cover(conn, publication_no=row.publication_no, stamp=stamp)
@@ -222,6 +220,7 @@ def _release(conn: Connection, row: Row[Any], *, state: str, due_at: int, failur
         text(
             "UPDATE leg SET state = :state, due_at = :due_at, failures = :failures, owner = NULL, lease_until = NULL, "
             "repeat = CASE WHEN EXISTS (SELECT 1 FROM attempt a WHERE a.leg_no = leg.no AND a.state IN ('accepted', 'unknown')) "
+            "OR EXISTS (SELECT 1 FROM receipt p WHERE p.leg_no = leg.no) "  # Of a failed one, too: a part of it may have arrived.
             "THEN 1 ELSE 0 END WHERE no = :no"
         ),
         {"no": row.no, "state": "done" if over else state, "due_at": due_at, "failures": failures},

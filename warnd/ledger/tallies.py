@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
+from warnd.ledger.each import execute_each
 from warnd.ledger.values import many
 from warnd.model.documents import ChannelCounts
 from warnd.model.evidence import Evidence
@@ -45,8 +46,9 @@ def raise_legs(conn: Connection, proofs: Mapping[int, Evidence]) -> None:
     risen = [row for row in found if proofs[row.no] > row.evidence]
     if not risen:
         return
-    conn.execute(
-        text("UPDATE leg SET evidence = :evidence WHERE no = :no"),
+    execute_each(
+        conn,
+        "UPDATE leg SET evidence = :evidence WHERE no = :no",
         [{"no": row.no, "evidence": int(proofs[row.no])} for row in risen],
     )
     deltas: Deltas = Counter()
