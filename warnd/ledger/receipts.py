@@ -205,9 +205,12 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
         },
     )
     newest = row.number == row.attempts and row.leg_state in {"submitting", "waiting"}
-    if failed.rowcount != 1 or not newest or row.closed_as is not None or row.delivery_state == "satisfied":
+    if failed.rowcount != 1 or not newest:
         return
     failures = row.failures + 1
+    if row.closed_as is not None or row.delivery_state == "satisfied":  # Nothing more is to be tried, and nothing is under way.
+        _leave(conn, row, state="done", failures=failures)
+        return
     if report.permanent:
         _end(conn, row, failures=failures, stamp=stamp)
         return
@@ -229,14 +232,19 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
 
 def _end(conn: Connection, row: Row[Any], *, failures: int, stamp: Stamp) -> None:
     """End a leg for good, so that the delivery's next channel begins now and not after five such reports."""
+    _leave(conn, row, state="failed", failures=failures)
+    give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
+
+
+def _leave(conn: Connection, row: Row[Any], *, state: str, failures: int) -> None:
+    """Let a leg wait for nothing any more; an outcome that is still to come no longer moves it."""
     conn.execute(
         text(
-            "UPDATE leg SET state = 'failed', failures = :failures, owner = NULL, lease_until = NULL, token = token + 1 "
+            "UPDATE leg SET state = :state, failures = :failures, owner = NULL, lease_until = NULL, token = token + 1 "
             "WHERE no = :no AND state IN ('submitting', 'waiting')"
         ),
-        {"no": row.leg_no, "failures": failures},
+        {"no": row.leg_no, "state": state, "failures": failures},
     )
-    give_way(conn, delivery_no=row.delivery_no, stamp=stamp)
 
 
 def _reason(report: Report) -> str:
