@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +26,8 @@ _RATE_LEAST_S = 4.0
 _FAILING_MANY = 3  # Fewer addresses that fail and fail may be at fault by themselves.
 _SUSPECT_S = 10.0  # Without a sign of life from a worker, which gives one every few seconds.
 _MISSED_FOR_S = 24 * 3600.0
+
+_IDLE = LaneWork(queued={}, since=None, taken_at=None, taken=0)
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +76,7 @@ class Watchdog:
         self._ledger = ledger
         self._clock = clock
         self._signs = lanes
-        self._after_s = after_s
+        self._after = timedelta(seconds=after_s)
         self._shared = shared
         self._own_name = own_name
         self._began = clock.now()
@@ -99,7 +101,7 @@ class Watchdog:
         """Look until cancelled."""
         while True:
             await self.look()
-            await self._clock.sleep(min(_LOOK_S, self._after_s / 4))
+            await self._clock.sleep(min(_LOOK_S, self._after.total_seconds() / 4))
 
     async def look(self) -> None:
         """Look once."""
@@ -108,8 +110,7 @@ class Watchdog:
         try:
             async with asyncio.timeout(_LOOK_WITHIN_S):
                 seen = await self._ledger.read(progress.look, now_ms=to_ms(now))
-                for name, work in seen.lanes.items():
-                    found += await self._lane(name, work, seen, now=now)
+                found += await self._lanes(seen, now=now)
                 found += await self._silent_mates(now) if self._shared else []
         except TimeoutError:
             found = [
@@ -128,28 +129,35 @@ class Watchdog:
 
     # ---- lanes
 
-    async def _lane(self, name: str, work: LaneWork, seen: Look, *, now: datetime) -> list[Trouble]:
-        if name not in self._signs:
-            return []
-        taken = self._began if work.taken_at is None else max(self._began, from_ms(work.taken_at))
-        count = sum(work.queued.values())
-        if (now - taken).total_seconds() < self._after_s:
-            self._failing_since.pop(name, None)
-            return []
-        since = None if work.since is None else max(taken, from_ms(work.since))
-        if since is None or (now - since).total_seconds() < self._after_s:
+    async def _lanes(self, seen: Look, *, now: datetime) -> list[Trouble]:
+        """Return the lanes that got nothing taken for a while although something is due, or although they try and try."""
+        quiet = {name: at for name in self._signs if (at := self._taken_at(name, seen)) <= now - self._after}
+        failing = {}
+        if quiet and seen.messages:
             failing = await self._ledger.read(
-                progress.failing, lane=name, messages=list(seen.messages), most=_FAILING_MANY
+                progress.failing, lanes=list(quiet), messages=list(seen.messages), most=_FAILING_MANY
             )
-            if failing < _FAILING_MANY:
-                self._failing_since.pop(name, None)
-                return []
-            since = max(taken, self._failing_since.setdefault(name, now))
-            if (now - since).total_seconds() < self._after_s:
-                return []
+        fail = [name for name, many in failing.items() if many >= _FAILING_MANY]
+        self._failing_since = {name: self._failing_since.get(name, now) for name in fail}
+        found = []
+        for name, at in quiet.items():
+            work = seen.lanes.get(name, _IDLE)
+            begins = [from_ms(work.since)] if work.since is not None else []
+            begins += [self._failing_since[name]] if name in fail else []
+            since = max(at, min(begins)) if begins else now
+            if since <= now - self._after:
+                found.append(self._standing(name, sum(work.queued.values()), since=since))
+        return found
+
+    def _taken_at(self, name: str, seen: Look) -> datetime:
+        """Return when something of a lane was last taken, or since when this process watches it."""
+        at = seen.lanes.get(name, _IDLE).taken_at
+        return self._began if at is None else max(self._began, from_ms(at))
+
+    def _standing(self, name: str, count: int, *, since: datetime) -> Trouble:
         why = self._signs[name].problem() or "Look at its gateway and at the log; until it works, telephone."
         what = f"{count} tries are due" if count else "all that is tried fails"
-        return [Trouble(name, f"{what}, and nothing was taken since {since:%Y-%m-%dT%H:%M:%SZ}. {why}", since)]
+        return Trouble(name, f"{what}, and nothing was taken since {since:%Y-%m-%dT%H:%M:%SZ}. {why}", since)
 
     # ---- the planner, the store, the other workers
 
@@ -160,7 +168,7 @@ class Watchdog:
             was, since = before.get(message_id, ("", now))
             self._planning[message_id] = (place, since if was == place else now)
             since = self._planning[message_id][1]
-            if (now - since).total_seconds() >= self._after_s:
+            if now - since >= self._after:
                 says = f"it has not come on with {message_id} since {since:%Y-%m-%dT%H:%M:%SZ}. Look at the log; restart warnd."
                 found.append(Trouble("planner", says, since))
         return found[:1]

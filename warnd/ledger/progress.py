@@ -104,8 +104,7 @@ def look(conn: Connection, *, now_ms: int) -> Look:
     )
 
 
-def failing(conn: Connection, *, lane: str, messages: Collection[int], most: int) -> int:
-    """Return how many legs of a lane, up to `most`, have failed several times in a row and are to be tried again."""
-    values = {"messages": sorted(messages), "lane": lane, "failures": _FAILURES, "most": most}
-    found: int = conn.execute(_FAILING, values).scalar_one()
-    return found
+def failing(conn: Connection, *, lanes: Collection[str], messages: Collection[int], most: int) -> dict[str, int]:
+    """Return for each of these lanes how many legs, up to `most`, have failed several times in a row and are to be tried again."""
+    values = {"messages": sorted(messages), "failures": _FAILURES, "most": most}
+    return {lane: conn.execute(_FAILING, {**values, "lane": lane}).scalar_one() for lane in sorted(lanes)}
