@@ -47,7 +47,10 @@ def read(path: Path, look: Look) -> bytes | None:
     Raises:
         OSError: It cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None  # Its writer took it back, or another worker on this machine was faster.
     with os.fdopen(descriptor, "rb") as file:
         if _look(os.fstat(descriptor)) != look:
             return None
@@ -64,11 +67,14 @@ def file_away(path: Path, look: Look, *, folder: Path, told: str | None) -> None
         OSError: It cannot be moved.
     """
     target = _free(folder, path.name)
+    beside = target.with_name(f"{target.name}.reasons.txt")
     if told is not None:
-        target.with_name(f"{target.name}.reasons.txt").write_text(told, encoding="utf-8")
+        beside.write_text(told, encoding="utf-8")
     try:
         path.rename(target)
     except FileNotFoundError:
+        if told is not None and not target.exists():
+            beside.unlink()
         return
     if _look(target.lstat()) != look:
         target.rename(_free(path.parent, path.name))
