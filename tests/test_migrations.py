@@ -8,7 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from tests.stores import store_url
 from warnd.ledger.migrations import migrate, version
+from warnd.ledger.migrations.readers import require
 from warnd.ledger.schema import metadata
 from warnd.ledger.store import StoreError, open_engine, upgrade
 
@@ -62,12 +64,37 @@ def test_a_file_that_is_no_store_is_refused_in_words(tmp_path: Path) -> None:
         upgrade(f"sqlite:///{path}")
 
 
-def test_a_store_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
+@pytest.mark.parametrize("oldest", ["9999", None])
+def test_a_store_that_needs_a_newer_version_is_refused_in_words(oldest: str | None, tmp_path: Path) -> None:
+    url = _gone_on(tmp_path, oldest=oldest)
+    with pytest.raises(StoreError, match=r"migration 9999, which is newer than this warnd\. Install the version"):
+        upgrade(url)
+
+
+def test_a_store_that_a_newer_version_only_added_to_is_worked_on(tmp_path: Path) -> None:
+    url = _gone_on(tmp_path, oldest="0003")
+    assert upgrade(url) == "9999"
+    engine = open_engine(url)
+    with engine.begin() as conn:
+        assert version(conn) == "9999"
+    engine.dispose()
+
+
+def test_nothing_is_said_of_a_store_that_stands_where_this_version_does(tmp_path: Path) -> None:
+    url = store_url(tmp_path)
+    assert (upgrade(url), upgrade(url)) == (None, None)
+
+
+def _gone_on(folder: Path, *, oldest: str | None) -> str:
+    """Return a store that a newer version has upgraded; it says that programs must know `oldest`."""
+    url = store_url(folder)
     upgrade(url)
     engine = open_engine(url)
     with engine.begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        if oldest is None:
+            conn.execute(text("DELETE FROM meta WHERE key = 'oldest_reader'"))
+        else:
+            require(conn, revision=oldest)
     engine.dispose()
-    with pytest.raises(StoreError, match="newer"):
-        upgrade(url)
+    return url

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from warnd.cli.stop import Exit, Stop
-from warnd.ledger.store import StoreError, open_engine, shown, sqlite_path, upgrade
+from warnd.ledger.store import StoreError, open_engine, refusal, sqlite_path, upgrade
 from warnd.settings import Settings, SettingsError, find, load
 
 ConfigFile = Annotated[
@@ -34,21 +34,23 @@ def load_settings(config: Path | None) -> Settings:
         raise Stop(str(wrong), code=Exit.USAGE) from wrong
 
 
-def ready_store(settings: Settings) -> None:
-    """Create the store's tables or bring them to this version.
+def ready_store(settings: Settings) -> str | None:
+    """Create the store's tables or bring them to this version; return the migration of a newer one that it stands at, if any.
 
     Raises:
         Stop: It cannot be opened (3).
     """
     try:
-        upgrade(settings.store.url)
+        return upgrade(settings.store.url)
     except StoreError as closed:
         raise Stop(str(closed), code=Exit.UNREACHABLE) from closed
 
 
 @contextmanager
-def open_store(settings: Settings) -> Iterator[Connection]:
+def open_store(settings: Settings, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[Connection]:
     """Open the store that `serve` may have open too, for one transaction, which is committed at the end of the block.
+
+    "BEGIN" only reads, and holds up nobody.
 
     Raises:
         Stop: It is not there, is no warnd store, or stays locked (3).
@@ -56,15 +58,12 @@ def open_store(settings: Settings) -> Iterator[Connection]:
     path = sqlite_path(settings.store.url)
     if path is not None and not path.is_file():
         raise Stop(f"There is no store at {path}. `warnd db upgrade` creates it.", code=Exit.UNREACHABLE)
-    engine = open_engine(settings.store.url)
+    engine = open_engine(settings.store.url, begin=begin)
     try:
         with engine.begin() as conn:
             yield conn
     except DBAPIError as error:
-        raise Stop(
-            f"Cannot work with the store {shown(settings.store.url)}: {error.orig}. Check that it is a warnd store, that this "
-            "user may write it, and that `warnd db upgrade` was run.",
-            code=Exit.UNREACHABLE,
-        ) from error
+        told = f"{refusal(settings.store.url, error)} `warnd db upgrade` makes its tables."
+        raise Stop(told, code=Exit.UNREACHABLE) from error
     finally:
         engine.dispose()

@@ -23,7 +23,12 @@ def care() -> None:
 def upgrade(*, config: ConfigFile = None) -> None:
     """Create the tables, or bring them to this version. Safe to repeat."""
     settings = load_settings(config)
-    ready_store(settings)
+    newer = ready_store(settings)
+    if newer is not None:
+        say(
+            f"The store {shown(settings.store.url)} is at migration {newer} of a newer warnd; this one can work there, too."
+        )
+        return
     say(f"The store {shown(settings.store.url)} is at this version.")
 
 
@@ -36,7 +41,7 @@ def check() -> None:
 def verify(*, config: ConfigFile = None) -> None:
     """Verify every event chain. Exits with 1 if an event was changed or removed."""
     settings = load_settings(config)
-    with open_store(settings) as conn:
+    with open_store(settings, begin="BEGIN") as conn:
         found = list(events.verify(conn))
     if not found:
         say("Every event chain verifies.")

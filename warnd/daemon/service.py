@@ -27,6 +27,7 @@ from warnd.settings.kinds import Endpoint
 from warnd.web.server import bind, serve
 
 _TAG_BITS = 40
+_NEWER = "a newer warnd works on this store too, and this one can; upgrade this one when the others are seen to work"
 # How long a thread that works may keep the event loop waiting each time the loop has let go, which it does in every send and receive.
 # Python's own five milliseconds made half a second of fifty texts while a group of outcomes was being recorded.
 _SWITCH_S = 0.0005
@@ -57,7 +58,9 @@ def run(
     """
     files = read_files(settings)
     _make_room(settings.store.url)
-    upgrade(settings.store.url)
+    newer = upgrade(settings.store.url)
+    if newer is not None:
+        log.warning("store_is_newer", migration=newer, meaning=_NEWER)
     lock = DaemonLock(settings.store.url)
     try:
         endpoint = settings.http.listen

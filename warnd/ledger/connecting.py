@@ -5,7 +5,7 @@ Nothing here depends on a session: a pooler may hand connections from one transa
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -63,8 +63,8 @@ def bounds(url: URL) -> dict[str, Any]:
     return {**own, "prepare_threshold": None}  # A pooler knows no prepared statements.
 
 
-def connect_within(patience_s: float | None) -> Callable[..., psycopg.Connection[Any]]:
-    """Return what makes connections whose every wait ends within `patience_s`; None waits for as long as the server works."""
+def connect_within(patience_s: float) -> Callable[..., psycopg.Connection[Any]]:
+    """Return what makes connections whose every wait ends within `patience_s`."""
     kind: type[Patient] = type("Within", (Patient,), {"patience_s": patience_s})
 
     def connect(_dialect: Any, _record: Any, cargs: Any, cparams: Any) -> psycopg.Connection[Any]:
@@ -90,9 +90,13 @@ class Keepable(StrDumperUnknown):
 
 
 class Patient(psycopg.Connection[Any]):
-    """A connection that gives a silent server up."""
+    """A connection that gives a silent server up.
 
-    patience_s: ClassVar[float | None] = None
+    Attributes:
+        patience_s: How long it waits for the answer to one statement; None = for as long as the server works.
+    """
+
+    patience_s: float | None = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server as the driver does; one that stays silent is left, and the connection closed.

@@ -8,13 +8,14 @@ that a pooler may hand connections from one transaction to the next.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoTurn
 
-from warnd.ledger.connecting import bounds, connect_within, leave_a_standby
+from warnd.ledger.connecting import Patient, bounds, connect_within, leave_a_standby
 from warnd.ledger.door import Operation, P, StoreError, T
 
 _READERS = 4
@@ -32,16 +33,24 @@ _AGAIN = 5
 _ROLLED_BACK = frozenset(
     {"40001", "40P01"}
 )  # Serialization failure, deadlock: nothing happened, so it may be tried again.
+_LOCKED = "55P03"  # lock_not_available
 _ALONE = f"; SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
 
 
 class SharedLedger:
-    """The ledger of a worker: one thread that writes, several that read; each operation runs whole in one of them."""
+    """The ledger of a worker: one thread that writes, several that read; each operation runs whole in one of them.
 
-    def __init__(self, url: URL) -> None:
+    Args:
+        url: As `warnd.ledger.store` parsed it.
+        statement_s: For one statement; a server that stays silent a few seconds longer is given up.
+        turn_s: How long an operation waits until it begins.
+    """
+
+    def __init__(self, url: URL, *, statement_s: int = _SERVED_S, turn_s: float = _TURN_S) -> None:
+        self._turn_s = turn_s
         self._writing, self._reading = (
-            _engine(url, connections=1, writes=True, statement_s=_SERVED_S, idle_s=_SERVED_IDLE_S),
-            _engine(url, connections=_READERS, writes=False, statement_s=_SERVED_S, idle_s=_SERVED_IDLE_S),
+            _engine(url, connections=1, writes=True, statement_s=statement_s, idle_s=_SERVED_IDLE_S),
+            _engine(url, connections=_READERS, writes=False, statement_s=statement_s, idle_s=_SERVED_IDLE_S),
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
@@ -49,12 +58,12 @@ class SharedLedger:
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation that only reads, in one snapshot."""
         turn = self._readers.submit(_run, self._reading, lambda conn: op(conn, *args, **kwargs))
-        return await _ended(turn, to_the_end=False)
+        return await _ended(turn, turn_s=self._turn_s, to_the_end=False)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in one transaction, alone in the whole store; it is committed, durably, when this returns."""
         turn = self._writer.submit(_run, self._writing, lambda conn: op(conn, *args, **kwargs))
-        return await _ended(turn, to_the_end=True)
+        return await _ended(turn, turn_s=self._turn_s, to_the_end=True)
 
     async def close(self) -> None:
         """Let what has begun end, and close all connections."""
@@ -64,15 +73,20 @@ class SharedLedger:
             engine.dispose()
 
 
-def open_sync(url: URL, *, writes: bool, bounded: bool = True) -> Engine:
-    """Return a plain synchronous engine; each of its transactions is alone, or else reads one snapshot.
-
-    Unbounded, a statement may take its time: an index over many millions of rows, made by a migration.
-    """
-    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S if bounded else None, idle_s=_IDLE_S)
+def open_sync(url: URL, *, writes: bool) -> Engine:
+    """Return a plain synchronous engine; each of its transactions is alone, or else reads one snapshot."""
+    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S, idle_s=_IDLE_S)
 
 
-async def _ended(turn: Future[T], *, to_the_end: bool) -> T:
+def take_time(conn: Connection) -> None:
+    """Let the statements of this transaction take as long as they need: an index over many millions of rows, made by a migration."""
+    conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    own: Any = conn.connection.dbapi_connection  # SQLAlchemy knows only what all drivers' connections can do.
+    assert isinstance(own, Patient)
+    own.patience_s = None
+
+
+async def _ended(turn: Future[T], *, turn_s: float, to_the_end: bool) -> T:
     """Return what a thread returns, or refuse for it if its turn does not come.
 
     `to_the_end`: whoever is cancelled while it runs hears of it only after its end. Nobody may take a store for closed that is still
@@ -81,9 +95,9 @@ async def _ended(turn: Future[T], *, to_the_end: bool) -> T:
     result = asyncio.wrap_future(turn)
     result.add_done_callback(_heard)
     try:
-        done, _ = await asyncio.wait([result], timeout=_TURN_S)
+        done, _ = await asyncio.wait([result], timeout=turn_s)
         if not done and turn.cancel():
-            raise NoTurn(f"the store was busy, or did not answer, for {_TURN_S} s")
+            raise NoTurn(f"the store was busy, or did not answer, for {turn_s:g} s")
         return await result
     except asyncio.CancelledError:
         if not turn.cancel() and to_the_end:
@@ -109,7 +123,7 @@ def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
         return op(conn)
 
 
-def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None, idle_s: int) -> Engine:
+def _engine(url: URL, *, connections: int, writes: bool, statement_s: int, idle_s: int) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=connections,
@@ -120,7 +134,7 @@ def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None
         connect_args=bounds(url),
     )
     opening = (
-        f"SET LOCAL statement_timeout = '{statement_s or 0}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
+        f"SET LOCAL statement_timeout = '{statement_s}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{idle_s}s'"
     )
     opening += _ALONE if writes else "; SET TRANSACTION READ ONLY"
@@ -128,7 +142,7 @@ def _engine(url: URL, *, connections: int, writes: bool, statement_s: int | None
     def started(conn: Connection) -> None:
         conn.exec_driver_sql(opening)
 
-    event.listen(engine, "do_connect", connect_within(statement_s and statement_s + _SILENT_S))
+    event.listen(engine, "do_connect", connect_within(statement_s + _SILENT_S))
     event.listen(engine, "handle_error", leave_a_standby)
     event.listen(engine, "begin", started)
     return engine
@@ -140,11 +154,31 @@ def check(conn: Connection) -> None:
     Raises:
         StoreError: It does not.
     """
-    encoding, collation = conn.exec_driver_sql(
-        "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = current_database()"
+    encoding, provider, collation = conn.exec_driver_sql(
+        "SELECT pg_encoding_to_char(encoding), datlocprovider, datcollate FROM pg_database WHERE datname = current_database()"
     ).one()
-    if encoding != "UTF8" or collation.split(".")[0] not in {"C", "POSIX"}:
+    # The built-in provider of later versions has orders by code point only.
+    by_code_point = provider == "b" or (provider == "c" and collation.split(".")[0] in {"C", "POSIX"})
+    if encoding != "UTF8" or not by_code_point:
+        order = "the rules of ICU" if provider == "i" else collation
         raise StoreError(
-            f"The database sorts by {collation} and stores text as {encoding}. Make one with: "
-            "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+            f"The database sorts by {order} and stores text as {encoding}; warnd needs code points in UTF-8. {_made(conn.engine.url)}"
         )
+
+
+def advice(url: URL, error: DBAPIError) -> str:
+    """Return what to do about a database that cannot be worked with."""
+    if getattr(error.orig, "sqlstate", None) == _LOCKED:
+        return "Another program upgrades it or writes much; wait for it and try again."
+    return (
+        "Check that the server answers, that user and password (store.password_file) are right, and that the database exists "
+        f"and is the user's own. {_made(url)}"
+    )
+
+
+def _made(url: URL) -> str:
+    name, owner = ('"' + part.replace('"', '""') + '"' for part in (url.database or "", url.username or "warnd"))
+    return (
+        f"To make one: CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8' "
+        "LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'."
+    )

@@ -5,17 +5,18 @@ holds the write lock from its beginning, `read` one snapshot. A running daemon h
 ledger runs them in the caller's thread, because threads would break the determinism of simulated time.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 
 from warnd.ledger import postgres, sqlite
 from warnd.ledger.connecting import spread, without_password
 from warnd.ledger.door import Ledger, Operation, P, StoreError, T
-from warnd.ledger.migrations import NewerStore, migrate
+from warnd.ledger.migrations import NewerStore, migrate, newest
 
 __all__ = [
     "DaemonLock",
@@ -27,10 +28,12 @@ __all__ = [
     "open_inline",
     "open_ledger",
     "ready",
+    "refusal",
     "shared",
     "shown",
     "sqlite_path",
     "upgrade",
+    "usable",
 ]
 
 _POSTGRESQL = "postgresql"
@@ -91,18 +94,42 @@ def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
     return sqlite.open_sync(parsed, begin=begin)
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str) -> str | None:
     """Create the tables, or bring them to this version; nothing happens if they are.
 
+    Returns:
+        The migration of a newer warnd that the store stands at, if this version can work there all the same; else None.
+
     Raises:
-        StoreError: The store cannot be opened or belongs to a newer warnd.
+        StoreError: The store cannot be opened, or belongs to a newer warnd and needs it.
     """
-    engine = open_engine(url)
+    with _opening(url):
+        if _run(open_engine(url, begin="BEGIN"), usable):  # A look that holds up nobody.
+            return None
+        return _run(open_engine(url), _migrated)
+
+
+def usable(conn: Connection) -> bool:
+    """Say whether the store stands at this version.
+
+    Raises:
+        StoreError: It never can.
+    """
+    if conn.dialect.name == _POSTGRESQL:
+        postgres.check(conn)
+    return newest(conn)
+
+
+def _migrated(conn: Connection) -> str | None:
+    if conn.dialect.name == _POSTGRESQL:
+        postgres.take_time(conn)
+    return migrate(conn)
+
+
+def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
     try:
-        with _opening(url), engine.begin() as conn:
-            if conn.dialect.name == _POSTGRESQL:
-                postgres.check(conn)
-            migrate(conn)
+        with engine.begin() as conn:
+            return op(conn)
     finally:
         engine.dispose()
 
@@ -163,16 +190,23 @@ class _opening:  # noqa: N801 - reads as a clause in a with statement
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        name = shown(self._url)
         if isinstance(error, NewerStore):
-            raise StoreError(f"{name}: {error} Install the version that wrote it, or restore a backup.") from error
+            raise StoreError(
+                f"{shown(self._url)}: {error} Install the version that wrote it, or restore a backup."
+            ) from error
         if isinstance(error, DatabaseError):
-            what = (
-                "that the server answers, that the database exists and that its user may create tables in it"
-                if shared(self._url)
-                else "that the folder exists, that this user may write it, and that the file is a warnd store"
-            )
-            raise StoreError(f"Cannot open {name}: {error.orig}. Check {what}.") from error
+            raise StoreError(refusal(self._url, error)) from error
+
+
+def refusal(url: str, error: DBAPIError) -> str:
+    """Return why a store cannot be worked with and what to do, in one line; without its password."""
+    cause = " ".join(str(error.orig).partition("\nLINE ")[0].split()).rstrip(".?")
+    advice = (
+        postgres.advice(_parsed(url), error)
+        if shared(url)
+        else "Check that the folder exists, that this user may write it, and that the file is a warnd store."
+    )
+    return f"Cannot open {shown(url)}: {cause}. {advice}"
 
 
 def file(conn: Connection) -> Path | None:

@@ -6,6 +6,8 @@ From here on every migration only adds, so that workers of the version before go
 import sqlalchemy as sa
 from alembic import op
 
+from warnd.ledger.migrations.readers import require
+
 revision = "0003"
 down_revision = "0002"
 
@@ -33,6 +35,7 @@ def upgrade() -> None:
     _periodic_work()
     _lifecycle()
     _senders()
+    require(op.get_bind(), revision="0002")
 
 
 def _workers() -> None:
