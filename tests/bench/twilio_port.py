@@ -1,11 +1,13 @@
-"""A port that answers every post of a text at once with the same message: run as a program, it prints its number."""
+"""A port that answers every post of a text at once with a message of its own: run as a program, it prints its number."""
 
 import asyncio
 import json
+from itertools import count
 
+_SID = b"SM" + b"a" * 32
 _BODY = json.dumps(
     {
-        "sid": "SM" + "a" * 32,
+        "sid": _SID.decode(),
         "account_sid": "AC" + "0" * 32,
         "to": "+8613800138000",
         "from": "+15005550006",
@@ -19,6 +21,7 @@ _BODY = json.dumps(
         "subresource_uris": {"media": "/2010-04-01/Accounts/AC/Messages/SM/Media.json"},
     }
 ).encode()
+_NUMBERS = count(1)
 _ACCOUNT = json.dumps({"sid": "AC" + "0" * 32, "status": "active"}).encode()
 
 
@@ -40,11 +43,16 @@ class _Answering(asyncio.Protocol):
             if len(self._came) < end + 4 + length:
                 return
             del self._came[: end + 4 + length]
-            status, body = (b"201 Created", _BODY) if head.startswith(b"post") else (b"200 OK", _ACCOUNT)
+            posted = head.startswith(b"post")
+            status, body = (b"201 Created", _message()) if posted else (b"200 OK", _ACCOUNT)
             self._transport.write(
                 b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
                 % (status, len(body), body)
             )
+
+
+def _message() -> bytes:
+    return _BODY.replace(_SID, b"SM%032x" % next(_NUMBERS), 1)
 
 
 async def _serve() -> None:
