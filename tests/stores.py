@@ -77,6 +77,13 @@ def store_url(folder: Path, name: str = "warnd") -> str:
     return _known[folder, name]
 
 
+def empty_url(folder: Path, name: str = "warnd") -> str:
+    """Return what `store_url` does, of a store without tables."""
+    if _kind != "sqlite" and (folder, name) not in _known:
+        _known[folder, name] = new_database(empty=True)
+    return store_url(folder, name)
+
+
 def copy(folder: Path, to: Path, name: str = "warnd") -> str:
     """Copy the store called `name` of one folder to another, as kill -9 would leave it now: what is committed, and nothing else."""
     source = store_url(folder, name)

@@ -17,7 +17,7 @@ from warnd.cli.live import Trial, trials
 from warnd.cli.output import say, warn
 from warnd.cli.settled import ConfigFile, load_settings
 from warnd.cli.stop import Exit, Stop
-from warnd.ledger.store import StoreError, open_engine, ready, shown, sqlite_path
+from warnd.ledger.store import StoreError, open_engine, refusal, shown, sqlite_path, usable
 from warnd.model.loudspeaker import KeyFileError, load_private_key
 from warnd.model.push import load_vapid_key
 from warnd.render.speech import rehearse, studio_of
@@ -119,17 +119,15 @@ def _store(settings: Settings) -> str:
     if path is not None and not path.exists():
         _may_be_made(path.parent, "store.url")
         return f"{path} is not there yet; `serve` and `import` create it"
-    engine = open_engine(settings.store.url)
+    engine = open_engine(settings.store.url, begin="BEGIN")
     try:
-        with engine.connect() as conn:
-            ready(conn)
+        with engine.begin() as conn:
+            current = usable(conn)
     except DatabaseError as error:
-        raise _Unfit(
-            f"{shown(settings.store.url)}: {error.orig}. It is no store of warnd; name another in store.url."
-        ) from error
+        raise _Unfit(refusal(settings.store.url, error)) from error
     finally:
         engine.dispose()
-    return f"{shown(settings.store.url)} answers"
+    return f"{shown(settings.store.url)} answers{'' if current else '; `serve` and `warnd db upgrade` bring it to this version'}"
 
 
 def _folders(settings: Settings) -> str:
