@@ -123,19 +123,22 @@ class Centre:
         """Return the texts that all of them began to send, in the order of time."""
         return sorted(call for one in self.workers.values() for call in one.calls())
 
-    async def start(self, name: str, settings: str, program: Sequence[str]) -> One:
+    async def start(
+        self, name: str, settings: str, program: Sequence[str], *, public_url: str = "http://127.0.0.1"
+    ) -> One:
         """Start a worker, without waiting until it answers.
 
         Args:
             name: In the store and of its files.
             settings: Beside store, node, http and plans.
+            public_url: The one address of all workers.
             program: What runs it, as in `python -m PROGRAM`; "{config}" and "{calls}" stand for its files.
         """
         port, config = free_port(), self.folder / f"{name}.toml"
         calls, log = self.folder / f"{name}.calls", self.folder / f"{name}.log"
         config.write_text(
             f'plans_file = "plans.toml"\n[store]\nurl = "{self.url}"\n[node]\nworker = "{name}"\nlanguages = ["zh", "en"]\n'
-            f'[http]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n{settings}',
+            f'[http]\nlisten = "127.0.0.1:{port}"\npublic_url = "{public_url}"\n{settings}',
             "utf-8",
         )
         words = [word.format(config=config, calls=calls) for word in program]
