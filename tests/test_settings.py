@@ -405,13 +405,16 @@ def test_the_operators_guide_names_every_key_and_no_other() -> None:
     assert told == set(keys_of(Settings))
 
 
+_LIKE_OTHERS = {"mqtt.drill", *(f"sms.senders.{provider}" for provider in ("spool", "twilio", "http", "smpp"))}
+
+
 def keys_of(shape: type[BaseModel], at: str = "") -> Iterator[str]:
-    """Every key of a table and of the tables in it, as the guide writes them; a drill link's are those of the live one."""
+    """Every key of a table and of the tables in it, as the guide writes them, but for tables that are like others."""
     for name, known in shape.model_fields.items():
         key = at + (known.alias or name)
         parts = [known.annotation, *get_args(known.annotation)]
         inner = next((part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)), None)
-        if inner is None or key == "mqtt.drill":
+        if inner is None or key in _LIKE_OTHERS:
             yield key
         else:
             yield from keys_of(inner, f"{key}.")

@@ -98,12 +98,10 @@ class Allotment:
 
     Attributes:
         limit: The most that may be claimed.
-        oldest: How many of these go to whoever has waited longest.
     """
 
     lane: str
     limit: int
-    oldest: int
     now_ms: int
     _claimed: int
     _purse: _Purse
@@ -112,6 +110,10 @@ class Allotment:
     _purses: dict[str, _Purse]
     _room: dict[str, int]
     _taken: Counter[str] = field(default_factory=Counter)
+
+    def turns(self, tries: int) -> int:
+        """Return how many of so many tries go to whoever has waited longest."""
+        return (self._claimed + tries) // SHARE - self._claimed // SHARE
 
     def assign(self, conn: Connection, nos: Sequence[int]) -> dict[int, str]:
         """Return who carries each leg; those that nobody can carry now are missing, and stay due."""
@@ -211,7 +213,6 @@ def allot(conn: Connection, *, lane: str, limit: int, terms: Terms, now_ms: int)
     return Allotment(
         lane,
         most,
-        (row.claimed + most) // SHARE - row.claimed // SHARE,
         now_ms,
         row.claimed,
         purse,

@@ -4,14 +4,14 @@ Every claim carries a fencing token. Whoever holds an older one can still tell w
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import allotment, digits, events, optouts, senders
-from warnd.ledger.allotment import Allotment, Room, Terms
+from warnd.ledger.allotment import Room, Terms
 from warnd.ledger.each import execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, URGENT, all_of, is_cancel, is_urgent, priority
@@ -60,8 +60,14 @@ def claim(
     `terms` bound it further, and say which senders there are; without them there is one, as fast as one likes.
     """
     share = allotment.allot(conn, lane=lane, limit=limit, terms=terms, now_ms=stamp.now_ms) if terms else None
-    room = Room(limit, limit, limit) if terms is None else terms.room
-    due = _due(conn, lane=lane, wanted=_Wanted.of(share, limit, room), now_ms=stamp.now_ms)
+    due = _due(
+        conn,
+        lane=lane,
+        limit=share.limit if share else limit,
+        room=terms.room if terms else Room(limit, limit, limit),
+        turns=share.turns if share else lambda _tries: 0,
+        now_ms=stamp.now_ms,
+    )
     spared = optouts.spare(conn, due, stamp=stamp) if due else set()
     nos = [no for no in due if no not in spared]
     carriers = share.assign(conn, nos) if share is not None else dict.fromkeys(nos, "")
@@ -112,62 +118,49 @@ def look(conn: Connection, *, lane: str, now_ms: int, urgent: bool, watched: boo
     return Look(due, senders.standings(conn, lane=lane) if due or watched else {})
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """How many legs a claim may take: in all, of these whoever has waited longest, and up to where each kind may fill it."""
-
-    limit: int
-    oldest: int
-    room: Room
-
-    @classmethod
-    def of(cls, share: Allotment | None, limit: int, room: Room) -> "_Wanted":
-        return cls(limit, 0, room) if share is None else cls(share.limit, share.oldest, room)
-
-    def up_to(self, rank: int) -> int:
-        """Return how many may have been taken when the last leg of this rank is."""
-        if is_cancel(rank):
-            return min(self.limit, self.room.cancels)
-        return min(self.limit, self.room.urgent if is_urgent(rank) else self.room.ordinary)
+def _most(rank: int, limit: int, room: Room) -> int:
+    """Return how many may have been taken when the last leg of this rank is."""
+    if is_cancel(rank):
+        return min(limit, room.cancels)
+    return min(limit, room.urgent if is_urgent(rank) else room.ordinary)
 
 
-def _due(conn: Connection, *, lane: str, wanted: _Wanted, now_ms: int) -> list[int]:
+def _due(conn: Connection, *, lane: str, limit: int, room: Room, turns: Callable[[int], int], now_ms: int) -> list[int]:
     """Return leg numbers in order of claim: by priority, then due time, then number; at the end those that have waited longest.
 
-    One index range for each (message, priority): rows that are due later, and rows of closed messages, are never walked over.
+    One index range for each (message, priority): rows that are due later, and rows of closed messages, are never walked over. `turns`
+    tells of so many tries how many go to those that have waited longest, whatever their rank.
     """
     ranges: dict[int, list[int]] = {}
-    waiting: list[tuple[int, int, int]] = []
+    since: list[tuple[int, int, int]] = []
     for row in conn.execute(text(_RANGES_WITH_DUE), {"lane": lane, "now": now_ms}):
         ranges.setdefault(row.priority, []).append(row.no)
-        waiting.append((row.since, row.no, row.priority))
-    longest = _longest(conn, waiting, lane=lane, most=min(wanted.oldest, wanted.room.urgent), now_ms=now_ms)
+        since.append((row.since, row.no, row.priority))
     found: list[int] = []
     for rank in sorted(ranges):
-        most = wanted.up_to(rank) - len(longest) - len(found)
+        most = _most(rank, limit, room) - len(found)
         if most <= 0:
             continue
         candidates = [
-            _range(conn, message_no=no, lane=lane, priority=rank, limit=most + len(longest), now_ms=now_ms)
+            _range(conn, message_no=no, lane=lane, priority=rank, limit=most, now_ms=now_ms)
             for no in sorted(ranges[rank])
         ]
-        merged = (no for _, no in heapq.merge(*candidates) if no not in longest)
-        found += [no for no, _ in zip(merged, range(most), strict=False)]
-    return [*found, *longest]
+        found += [no for (_, no), _ in zip(heapq.merge(*candidates), range(most), strict=False)]
+    taken = set(found)
+    longest = [no for no in _longest(conn, since, lane=lane, most=turns(len(found)), now_ms=now_ms) if no not in taken]
+    free = max(0, min(limit, room.urgent) - len(found))
+    return [*found[: len(found) - max(0, len(longest) - free)], *longest]
 
 
-def _longest(
-    conn: Connection, waiting: list[tuple[int, int, int]], *, lane: str, most: int, now_ms: int
-) -> dict[int, None]:
+def _longest(conn: Connection, since: list[tuple[int, int, int]], *, lane: str, most: int, now_ms: int) -> list[int]:
     """Return who has waited longest, whatever their rank: they stand in the `most` ranges whose first leg has waited longest."""
     if most < 1:
-        return {}
+        return []
     candidates = [
         _range(conn, message_no=no, lane=lane, priority=rank, limit=most, now_ms=now_ms)
-        for _, no, rank in heapq.nsmallest(most, waiting)
+        for _, no, rank in heapq.nsmallest(most, since)
     ]
-    merged = heapq.merge(*candidates)
-    return dict.fromkeys(no for (_, no), _ in zip(merged, range(most), strict=False))
+    return [no for (_, no), _ in zip(heapq.merge(*candidates), range(most), strict=False)]
 
 
 # Probes the index once for each open message and place in its order: with hundreds of warnings open a look that finds nothing

@@ -21,6 +21,7 @@ _USUAL_LEAST_MS = 5_000  # A report within this time is never slow.
 _DELAY_MAX_MS = 120_000  # Phones that are off are no fault of a sender's.
 _TRUSTED = 3_000  # Reports that a sender is given on trust, as fast as is usual.
 _ONE = 1_000
+_BACK_MS = 5_000  # A time that is ahead by less is another worker's now; one that is ahead by more was put back since.
 
 Breaker = Literal["closed", "half_open", "open"]
 Verdict = Literal["good", "bad", "throttled", "nothing"]
@@ -78,7 +79,11 @@ def breaker(standing: Standing, now_ms: int) -> Breaker:
     """Return the state of its breaker; half open from the end of a rest until something shows that it works."""
     if standing.rests == 0:
         return "closed"
-    return "open" if standing.rested_at <= now_ms < standing.rests_until else "half_open"
+    return "open" if _lasts(standing.rested_at, standing.rests_until, now_ms) else "half_open"
+
+
+def _lasts(since: int, until: int, now_ms: int) -> bool:
+    return since - _BACK_MS <= now_ms < until
 
 
 def waits_ms(standing: Standing, now_ms: int) -> int:
@@ -89,14 +94,14 @@ def waits_ms(standing: Standing, now_ms: int) -> int:
             (standing.paused_at, standing.paused_until),
             (standing.rested_at, standing.rests_until),
         )
-        if since <= now_ms < until
+        if _lasts(since, until, now_ms)
     ]
     return max(ends) - now_ms if ends else 0
 
 
 def probing(standing: Standing, now_ms: int) -> bool:
     """Say whether somebody is finding out whether it is back."""
-    return standing.probe_leg != 0 and standing.rested_at <= now_ms < standing.probe_until
+    return standing.probe_leg != 0 and _lasts(standing.rested_at, standing.probe_until, now_ms)
 
 
 def admits(standing: Standing, now_ms: int) -> int | None:
@@ -120,14 +125,14 @@ def learned(standing: Standing, told: Sequence[Told], now_ms: int) -> Standing:
             standing = _failed(standing, one, now_ms)
         elif one.verdict == "throttled":
             until = now_ms + (_PAUSE_MS if one.pause_ms is None else one.pause_ms)
-            if until > standing.paused_until or now_ms < standing.paused_at:
+            if until > standing.paused_until or now_ms < standing.paused_at - _BACK_MS:
                 standing = replace(standing, paused_at=now_ms, paused_until=until, cause=one.cause)
     return standing
 
 
 def _worked(standing: Standing, now_ms: int) -> Standing:
     """A sender that works rests no longer; a pause that it asked for stands."""
-    paused = standing.paused_at <= now_ms < standing.paused_until
+    paused = _lasts(standing.paused_at, standing.paused_until, now_ms)
     return replace(
         standing,
         good=standing.good + _ONE,
