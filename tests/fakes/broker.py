@@ -119,9 +119,11 @@ def running_broker(
     tls: bool = False,
     verbose: bool = True,
     configuration: str = "mosquitto.conf",
+    more_rights: str = "",
 ) -> Iterator[Broker]:
     """Run a broker for users (name -> password) and end it afterwards; with `tls`, `broker.folder / "ca.crt"` proves it.
 
+    `more_rights` are further lines of the live listener's file of rights.
     `configuration` is one of the shipped ones. What it needs beside passwords and rights lies in `folder / "mosquitto"` already.
     """
     home = folder / "mosquitto"
@@ -131,6 +133,8 @@ def running_broker(
     _write_passwords(home / "passwords-drill", users if drill_users is None else drill_users)
     for name in ("acl", "acl-drill"):
         shutil.copy(shipped("config") / "mosquitto" / name, home / name)
+    with (home / "acl").open("a") as rights:
+        rights.write(more_rights)
     if tls and not (home / "server.crt").exists():
         write_certificate(home)
     if configuration == "dynamic-security.conf":

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from starlette.routing import BaseRoute
 
 from tests.simulation.documents import cancel_of, flood
-from tests.stores import store_url
+from tests.stores import kind, store_url
 from tests.waiting import until
 from warnd.channel import NOT_STARTED, Accepted, Channel, Context, Outcome, Outgoing, ReceiptSink
 from warnd.clock import SystemClock
@@ -26,8 +26,7 @@ from warnd.model.authority import Principal
 from warnd.model.evidence import Evidence
 from warnd.settings import Settings, load
 
-VILLAGES, OFFICERS, HOMES_EACH = 3_000, 1_000, 100
-PEOPLE = OFFICERS + VILLAGES * HOMES_EACH
+VILLAGES, OFFICERS = 3_000, 1_000
 RATE_PER_S = 500
 PROVINCE = "P"
 OPERATOR = Principal(name="operator", scope="release")
@@ -66,10 +65,15 @@ class FastWire:
         return [(at, who) for at, about, who in self.sent if about == message_id]
 
 
+def _homes() -> int:
+    """Return how many households there are; the claims on a shared store are the same with a tenth of them."""
+    return VILLAGES * (100 if kind() == "sqlite" else 10)
+
+
 def _settle(url: str) -> None:
     """Put the people in by plain statements; the import has tests of its own."""
     upgrade(url)
-    homes = VILLAGES * HOMES_EACH
+    homes = _homes()
 
     def numbers(count: int) -> str:
         return f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})"
@@ -185,11 +189,13 @@ async def test_persons_first_an_honest_end_bounded_memory_and_a_stop_within_two_
         await daemon.watchdog.look()
         outlook = daemon.watchdog.outlook(alert_id)
         assert outlook is not None
-        assert 0.9 * PEOPLE - len(texts.sent) < outlook.due <= PEOPLE + VILLAGES
+        people = OFFICERS + _homes()
+        assert 0.9 * people - len(texts.sent) < outlook.due <= people + VILLAGES
         assert outlook.done_at is not None
         promised_s = (outlook.done_at - CLOCK.now()).total_seconds()
-        needed_s = outlook.due / RATE_PER_S
-        assert 0.5 * needed_s < promised_s < 2 * needed_s, (promised_s, needed_s)
+        first, last = texts.sent[0][0], texts.sent[-1][0]
+        at_best_s, as_seen_s = outlook.due / RATE_PER_S, outlook.due / (len(texts.sent) / (last - first))
+        assert 0.5 * at_best_s < promised_s < 2 * max(at_best_s, as_seen_s), (promised_s, at_best_s, as_seen_s)
 
         cancelled = await daemon.desk.submit(
             cap.write(cancel_of(alert, sent=CLOCK.now().replace(microsecond=0))), by=OPERATOR
