@@ -15,6 +15,7 @@ import httpx
 from sqlalchemy import Connection, Engine, text
 
 from tests import postgresql
+from tests.fakes.loudspeaker import LIVE_KEY
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
@@ -23,6 +24,7 @@ from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
 from warnd.ledger.tokens import create, hashed
 from warnd.model.cap import Alert
+from warnd.model.loudspeaker import private_key_pem
 
 PLANS = """
 [[plan]]
@@ -124,7 +126,13 @@ class Centre:
         return sorted(call for one in self.workers.values() for call in one.calls())
 
     async def start(
-        self, name: str, settings: str, program: Sequence[str], *, public_url: str = "http://127.0.0.1"
+        self,
+        name: str,
+        settings: str,
+        program: Sequence[str],
+        *,
+        public_url: str = "http://127.0.0.1",
+        tree: Path | None = None,
     ) -> One:
         """Start a worker, without waiting until it answers.
 
@@ -132,6 +140,7 @@ class Centre:
             name: In the store and of its files.
             settings: Beside store, node, http and plans.
             public_url: The one address of all workers.
+            tree: Of another version than this one.
             program: What runs it, as in `python -m PROGRAM`; "{config}" and "{calls}" stand for its files.
         """
         port, config = free_port(), self.folder / f"{name}.toml"
@@ -145,7 +154,7 @@ class Centre:
         env = {key: value for key, value in os.environ.items() if not key.startswith("WARND_")}
         with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *words, stdout=out, stderr=out, env=env
+                sys.executable, "-m", *words, stdout=out, stderr=out, env=env, cwd=tree
             )
         http = await self._stack.enter_async_context(
             httpx.AsyncClient(
@@ -188,7 +197,7 @@ async def centre(folder: Path, *, households: int) -> AsyncIterator[Centre]:
 async def centre_at(url: str, folder: Path, *, households: int) -> AsyncIterator[Centre]:
     """Bring the county into an empty database; whoever was started is killed at the end."""
     (folder / "plans.toml").write_text(PLANS, "utf-8")
-    people = recipients_csv(households=households, without_terminal=VILLAGES)
+    people = recipients_csv(households=households, without_terminal=VILLAGES[1:])
     await asyncio.to_thread(found, url, folder, clock=SystemClock(), recipients=people)
     engine = open_engine(url)
     with engine.begin() as conn:
@@ -211,12 +220,20 @@ def stub(folder: Path) -> str:
     return f'[sms]\nprovider = "spool"\nspool.dir = "{folder / "spool"}"\nrate_per_s = 1000\nconcurrency = 10\n'
 
 
-async def several(made: Centre, skews: dict[str, float], *, latency_s: float) -> None:
+def loudspeakers(folder: Path, *, port: int, password: str) -> str:
+    """Return the settings that connect a worker to a broker."""
+    (folder / "mqtt-password").write_text(password, "utf-8")
+    (folder / "live.pem").write_bytes(private_key_pem(LIVE_KEY))
+    return (
+        f'[mqtt]\nport = {port}\nusername = "warnd"\npassword_file = "mqtt-password"\nsigning_key_file = "live.pem"\n'
+    )
+
+
+async def several(made: Centre, skews: dict[str, float], *, latency_s: float, more: str = "") -> None:
     """Start workers with the stub whose machines' clocks are off by so many seconds."""
     for name, skew_s in skews.items():
-        await made.start(
-            name, stub(made.folder), ["tests.fakes.stub_worker", "{config}", str(latency_s), str(skew_s), "{calls}"]
-        )
+        program = ["tests.fakes.stub_worker", "{config}", str(latency_s), str(skew_s), "{calls}"]
+        await made.start(name, stub(made.folder) + more, program)
     await made.all_answer()
 
 
@@ -232,4 +249,4 @@ def under_way(conn: Connection, name: str) -> int:
     )
 
 
-__all__ = ["Call", "Centre", "One", "centre", "centre_at", "several", "stub", "under_way", "until"]
+__all__ = ["Call", "Centre", "One", "centre", "centre_at", "loudspeakers", "several", "stub", "under_way", "until"]

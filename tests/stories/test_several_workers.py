@@ -5,25 +5,39 @@ from pathlib import Path
 import httpx
 
 from tests import invariants
-from tests.fakes.workers import Centre, centre, several, under_way, until
+from tests.fakes.broker import needs_mosquitto, running_broker
+from tests.fakes.loudspeaker import key
+from tests.fakes.workers import Centre, centre, loudspeakers, several, under_way, until
+from tests.simulation.county import VILLAGES
 from tests.simulation.documents import flood
+from tests.test_mqtt_receipts import Terminal, terminal
 from warnd.clock import SystemClock
+
+pytestmark = needs_mosquitto
 
 HOUSEHOLDS = 60  # In each of six villages.
 SKEWS = {"alpha": 0.0, "beta": 3600.0, "gamma": -3600.0}
 AFTER_CANCEL_S = 2.0
+PASSWORD = "secret"
+TERMINAL, KEY = f"term-{VILLAGES[0]}", key(100)
+RECEIPTS = 12
 
 
 async def test_nobody_is_told_twice_by_two_of_them_and_nobody_is_lost_with_one(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    users = {"warnd": PASSWORD, TERMINAL: PASSWORD}
     async with centre(tmp_path, households=HOUSEHOLDS) as made:
-        await several(made, SKEWS, latency_s=0.4)
-        await _a_warning_for_all_of_which_one_worker_dies(made)
-        await _a_cancel_at_another_worker(made)
+        with running_broker(tmp_path / "broker", users=users) as broker:
+            more = loudspeakers(tmp_path, port=broker.port, password=PASSWORD)
+            await several(made, SKEWS, latency_s=0.4, more=more)
+            async with terminal(broker, name=TERMINAL) as village:
+                await _a_warning_for_all_of_which_one_worker_dies(made, village)
+            await _a_cancel_at_another_worker(made)
         made.check(invariants.check)
         _each_try_left_once(made)
 
 
-async def _a_warning_for_all_of_which_one_worker_dies(made: Centre) -> None:
+async def _a_warning_for_all_of_which_one_worker_dies(made: Centre, village: Terminal) -> None:
     alpha, beta = made.workers["alpha"], made.workers["beta"]
     began = SystemClock().now()
     await alpha.release(flood(identifier="QH-1", level="orange", sent=began.replace(microsecond=0)))
@@ -42,10 +56,14 @@ async def _a_warning_for_all_of_which_one_worker_dies(made: Centre) -> None:
         "SELECT count(*) FROM leg WHERE state = 'submitting' AND owner = (SELECT writer FROM worker WHERE name = 'beta')"
     )
     assert left, "it was killed when nothing of its was under way"
+    for n in range(1, RECEIPTS + 1):
+        await village.says(n, key=KEY)  # Once: the broker keeps a share of it for the dead.
     await until(lambda: not made.rows("SELECT 1 FROM worker WHERE name = 'beta'"), timeout_s=30)
     assert made.number("SELECT count(*) FROM attempt WHERE reason = 'lapsed'") == left
     await until(lambda: not made.rows("SELECT 1 FROM delivery WHERE evidence = 0"), timeout_s=20)
     assert sum(call.repeated for call in made.calls()) == left
+    while (await village.hears()).n != RECEIPTS:
+        pass
 
 
 async def _a_cancel_at_another_worker(made: Centre) -> None:
