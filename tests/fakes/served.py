@@ -29,15 +29,20 @@ class Served:
         await self.process.wait()
 
 
-async def start(config: Path, *, port: int, log: Path) -> Served:
-    """Start the daemon on a config and return once it answers.
+async def start(config: Path, *, port: int, log: Path, tree: Path | None = None) -> Served:
+    """Start the daemon on a config and return once it answers; from the `tree` of another version, if one is given.
 
     Raises:
         AssertionError: It ended, or does not answer; with the end of its log.
     """
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "warnd", "serve", "--config", str(config), stdout=out, stderr=out, env=_environment()
+            sys.executable,
+            *("-m", "warnd", "serve", "--config", str(config)),
+            stdout=out,
+            stderr=out,
+            env=_environment(),
+            cwd=tree,
         )
     served = Served(process, f"http://127.0.0.1:{port}")
     answered: list[int] = []
@@ -64,9 +69,9 @@ def _environment() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(config: Path, *, port: int, log: Path) -> AsyncIterator[Served]:
+async def serving(config: Path, *, port: int, log: Path, tree: Path | None = None) -> AsyncIterator[Served]:
     """Serve for as long as the block lasts; ended by SIGTERM."""
-    served = await start(config, port=port, log=log)
+    served = await start(config, port=port, log=log, tree=tree)
     try:
         yield served
     finally:
