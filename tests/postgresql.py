@@ -28,6 +28,7 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }
+ASKED_FOR_PASSWORD = "asked"  # The only user who is; tests make it when they need it.
 _running: list["Server"] = []
 _talking: list[psycopg.Connection[Any]] = []
 
@@ -111,6 +112,8 @@ def _started(wanted: Mapping[str, object]) -> Server:
     subprocess.run(
         [found / make[0], *make[1:]], check=True, capture_output=True, env=env, cwd=folder, timeout=60, **become
     )
+    rights = folder / "data" / "pg_hba.conf"
+    rights.write_text(f"host all {ASKED_FOR_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rights.read_text()}")
     settings = {**wanted, "port": chosen, "unix_socket_directories": folder}
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     with (folder / "log").open("wb") as log:

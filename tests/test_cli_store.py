@@ -1,13 +1,13 @@
 """`token create`, `db upgrade`, `audit verify`: the commands that open the store themselves."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from tests import stores
 from tests.fakes.command import run
 from warnd.ledger import events, tokens
 from warnd.ledger.events import Stamp
@@ -17,13 +17,13 @@ from warnd.ledger.store import open_engine
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     path = tmp_path / "warnd.toml"
-    path.write_text('[store]\nurl = "sqlite:///ledger.sqlite"\n', "utf-8")
+    path.write_text(f'[store]\nurl = "{stores.empty_url(tmp_path)}"\n', "utf-8")
     return str(path)
 
 
 @contextmanager
 def opened(config: str) -> Iterator[Connection]:
-    engine = open_engine(f"sqlite:///{Path(config).with_name('ledger.sqlite')}")
+    engine = open_engine(stores.store_url(Path(config).parent))
     with engine.begin() as conn:
         yield conn
     engine.dispose()
@@ -57,7 +57,6 @@ def test_token_create_prints_only_a_token_that_opens_what_was_asked(config: str)
         "990100000000",
     )
     assert "not imported" in ran.err
-    assert token.encode() not in Path(config).with_name("ledger.sqlite").read_bytes()
 
 
 @pytest.mark.parametrize("words", [(), ("--scope", "king"), ("--scope", "read", "--sender", " ")])
@@ -76,6 +75,7 @@ def test_settings_that_are_not_there_are_exit_3_and_wrong_ones_exit_2(tmp_path: 
     assert f"{wrong}:1" in ran.err
 
 
+@stores.only("sqlite", "is about where a file is made")
 def test_a_store_that_cannot_be_made_is_exit_3(tmp_path: Path) -> None:
     config = tmp_path / "warnd.toml"
     config.write_text('[store]\nurl = "sqlite:///no/such/folder/x.sqlite"\n', "utf-8")
@@ -96,23 +96,16 @@ def test_audit_finds_a_changed_byte_and_says_where(config: str) -> None:
         for number in range(3):
             events.append(conn, stamp=Stamp(number, "w"), kind="released", message_id="m", data={"n": number})
     assert run("audit", "verify", "--config", config).code == 0
-    change(config, """UPDATE event SET data = '{"n":9}' WHERE seq = 2""")
+    with opened(config) as conn:
+        conn.execute(text("UPDATE event SET data = :other WHERE seq = 2"), {"other": '{"n":9}'})
     ran = run("audit", "verify", "--config", config)
     assert ran.code == 1
     assert "writer w, number 2" in ran.err
 
 
+@stores.only("sqlite", "is about a file")
 def test_a_file_that_is_no_store_is_exit_3(config: str) -> None:
-    Path(config).with_name("ledger.sqlite").write_bytes(b"not a database" * 100)
+    Path(config).with_name("warnd.sqlite").write_bytes(b"not a database" * 100)
     ran = run("audit", "verify", "--config", config)
     assert ran.code == 3
     assert "warnd store" in ran.err
-
-
-def change(config: str, statement: str) -> None:
-    conn = sqlite3.connect(Path(config).with_name("ledger.sqlite"))
-    for (trigger,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        conn.execute(f"DROP TRIGGER {trigger}")
-    conn.execute(statement)
-    conn.commit()
-    conn.close()

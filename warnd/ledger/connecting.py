@@ -18,6 +18,7 @@ _READ_ONLY = "25006"  # read_only_sql_transaction
 _CONNECT_S = 5  # For each server that the address names.
 _BOUNDS: dict[str, str | int] = {
     "application_name": "warnd",
+    "client_encoding": "utf8",
     "connect_timeout": _CONNECT_S,
     "keepalives_idle": 5,
     "keepalives_interval": 3,
