@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
 
 from tests.simulation.acts import BROKEN, answering, each
@@ -13,6 +14,7 @@ from tests.simulation.documents import flood
 from tests.simulation.virtual import START, VirtualLoop, run
 from tests.simulation.world import World, accepts, obedient_phone, running, settings_for, speakers_of
 from warnd.daemon.systemd import notify, watched_for_s
+from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.watchdog import Watchdog
 from warnd.ledger.values import to_ms
 
@@ -52,6 +54,8 @@ def test_a_channel_that_is_down_is_an_alarm_only_once_something_waits_for_it_and
             (trouble,) = world.daemon.watchdog.stalled()
             assert _GONE in trouble.says
             assert f"sms: {trouble.says}" in world.daemon.problems()
+            assert world.daemon.registry.get_sample_value("warnd_stalled", {"part": "sms"}) == 1
+            assert (world.daemon.registry.get_sample_value("warnd_due", {"lane": "sms"}) or 0) > 20
             world.phones.down = None
             await world.clock.sleep(10)
             assert _parts(world) == []
@@ -91,7 +95,9 @@ def test_planning_that_does_not_come_on_is_an_alarm(tmp_path: Path) -> None:
         async with running(tmp_path, loop=loop, phones=accepts) as world:
             alert_id = await world.release(flood())
             await world.planned(alert_id)
-            watchdog = Watchdog(world.ledger, world.clock, lanes={}, after_s=60, shared=False)
+            watchdog = Watchdog(
+                world.ledger, world.clock, lanes={}, after_s=60, shared=False, metrics=Metrics(CollectorRegistry())
+            )
             await world.ledger.write(_stand_still, warning_id=alert_id)
             await watchdog.look()
             await world.clock.sleep(61)
@@ -112,7 +118,15 @@ def test_a_worker_that_falls_silent_is_named_until_one_of_its_name_is_back(tmp_p
 
     async def story() -> None:
         async with running(tmp_path, loop=loop, phones=accepts) as world:
-            watchdog = Watchdog(world.ledger, world.clock, lanes={}, after_s=60, shared=True, own_name="north")
+            watchdog = Watchdog(
+                world.ledger,
+                world.clock,
+                lanes={},
+                after_s=60,
+                shared=True,
+                metrics=Metrics(CollectorRegistry()),
+                own_name="north",
+            )
             for name, ago_s in (("north", 0), ("south", 1), ("west", 0)):
                 await world.ledger.write(_seen, name=name, at=to_ms(START) - ago_s * 1000)
             await watchdog.look()

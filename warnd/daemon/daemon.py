@@ -245,7 +245,15 @@ class Daemon:
             for drill in (False, True)
         }
         after_s, name = self.settings.alarms.stalled_after_s, self.settings.node.worker or ""
-        return Watchdog(self.ledger, self.clock, lanes=signs, after_s=after_s, shared=shared, own_name=name)
+        return Watchdog(
+            self.ledger,
+            self.clock,
+            lanes=signs,
+            after_s=after_s,
+            shared=shared,
+            metrics=self._metrics,
+            own_name=name,
+        )
 
     def _make_lifeline(self) -> Lifeline | None:
         """Return what speaks outward; None if nobody there wants to hear."""

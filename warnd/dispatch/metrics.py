@@ -1,5 +1,6 @@
 """Numbers for `/metrics`: what leaves, what comes back, how long commits take."""
 
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -47,6 +48,8 @@ class Metrics:
             registry=registry,
         )
 
+        self._due = Gauge("warnd_due", "Tries that could begin now, by lane.", ["lane"], registry=registry)
+        self._stalled = Gauge("warnd_stalled", "1 for each part that does not move.", ["part"], registry=registry)
         self._workers = Gauge("warnd_workers", "Workers that share the store.", registry=registry)
         self._workers.set(1)
         self._clock_off = Gauge(
@@ -91,3 +94,10 @@ class Metrics:
         """Say who shares the store, and how far this machine's clock is ahead of it."""
         self._workers.set(count)
         self._clock_off.set(clock_off_s)
+
+    def standing(self, *, due: Mapping[str, int], stalled: Collection[str]) -> None:
+        """Say what waits in each lane, and what does not move."""
+        for gauge, told in ((self._due, due), (self._stalled, dict.fromkeys(stalled, 1))):
+            gauge.clear()
+            for label, value in told.items():
+                gauge.labels(label).set(value)

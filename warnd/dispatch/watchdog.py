@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.clock import Clock
+from warnd.dispatch.metrics import Metrics
 from warnd.ledger import progress, workers
 from warnd.ledger.progress import LaneWork, Look
 from warnd.ledger.store import Ledger
@@ -70,6 +71,7 @@ class Watchdog:
         lanes: Mapping[str, LaneSigns],
         after_s: float,
         shared: bool,
+        metrics: Metrics,
         own_name: str = "",
     ) -> None:
         """Take what it watches; `after_s` is how long nothing may move, `shared` says that other workers serve this store."""
@@ -78,6 +80,7 @@ class Watchdog:
         self._signs = lanes
         self._after = timedelta(seconds=after_s)
         self._shared = shared
+        self._metrics = metrics
         self._own_name = own_name
         self._began = clock.now()
         self._troubles: dict[str, Trouble] = {}
@@ -126,6 +129,7 @@ class Watchdog:
             found += self._planner(seen, now=now)
             self._foresee(seen, {one.part for one in found}, now=now)
         self._keep(found)
+        self._metrics.standing(due=self.queued, stalled=list(self._troubles))
 
     # ---- lanes
 
