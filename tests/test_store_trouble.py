@@ -43,7 +43,7 @@ def _config(folder: Path, url: str) -> str:
 def _wrong_password() -> str:
     postgresql.run(f"DROP ROLE IF EXISTS {postgresql.ASKED_FOR_PASSWORD}")
     postgresql.run(f"CREATE ROLE {postgresql.ASKED_FOR_PASSWORD} LOGIN PASSWORD 'another'")
-    return _as(postgresql.ASKED_FOR_PASSWORD, stores.new_database())
+    return _as(postgresql.ASKED_FOR_PASSWORD, stores.new_database(empty=True))
 
 
 def _no_rights() -> str:
