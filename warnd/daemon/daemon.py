@@ -382,7 +382,6 @@ class Daemon:
         """Take what providers keep for workers that are gone, unless one came back under the name."""
         while True:
             gone = await self._gone.get()
-            log.warning("worker_gone", worker=gone.name, back=gone.back)
             for heir in [each for each in self.channels.values() if isinstance(each, Heir) and not gone.back]:
                 await heir.take_over(gone.name)
 

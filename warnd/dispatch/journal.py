@@ -26,6 +26,7 @@ _CARE = frozenset(
         "attempt.unknown",
         "delivery.exhausted",
         "delivery.breached",
+        "worker.gone",
         "periodic.missed",
         "periodic.failed",
         "periodic.taken_over",
