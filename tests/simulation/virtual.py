@@ -5,7 +5,7 @@ Everything that waits on the loop (sleeps, time-outs, the bell) passes in no rea
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -38,6 +38,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return simulated seconds since the loop was made."""
         return self._jumps.jumped_s
+
+    def run_in_executor(  # type: ignore[override]  # The same for whoever awaits it.
+        self, _executor: object, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Run it at once: a thread would end at some moment of real time, and simulated time would not wait for it."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+            done.set_exception(error)
+        return done
 
 
 async def simulated(seconds: float) -> None:
