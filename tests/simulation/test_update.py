@@ -5,16 +5,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.acts import hearing
-from tests.simulation.county import TOWNSHIPS, VILLAGES
+from tests.simulation.acts import answering, each, hearing
+from tests.simulation.county import TOWNSHIPS, VILLAGES, recipients_csv
 from tests.simulation.documents import cancel_of, flood
 from tests.simulation.virtual import VirtualLoop, run
 from tests.simulation.world import OPERATOR, World, accepts, playback, running, speakers_of
+from warnd.channel import Accepted, Failed
 from warnd.model.authority import Principal
 from warnd.model.cap import Alert
 from warnd.model.evidence import Evidence
 from warnd.model.submission import Fate
 
+_EMAIL = 7  # Column of recipients.csv.
 CLERK = Principal(name="clerk", scope="submit")
 LIULIN, SHIQIAO = TOWNSHIPS
 IN_LIULIN = [code for code in VILLAGES if code.startswith(LIULIN[:9])]
@@ -239,3 +241,38 @@ async def _stopped(world: World, message_id: str, seq: int) -> None:
     await world.daemon.recorder.receipt(
         playback(replace(sent, message=said), f"term-{IN_SHIQIAO[0]}", "stopped", n=1, boot_id="another")
     )
+
+
+def _by_mail_too(*people: str) -> str:
+    """Return the county's people, some with a mail address beside their phone."""
+    head, *lines = recipients_csv().splitlines()
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        row[_EMAIL] = f"{row[0]}@qinghe.example" if row[0] in people else ""
+    return "\n".join([head, *(",".join(row) for row in rows)]) + "\n"
+
+
+def test_a_new_version_goes_at_once_where_an_older_one_was_heard_though_the_plan_keeps_that_channel_for_later(
+    tmp_path: Path,
+) -> None:
+    """The officer's phone failed, so orange came by mail; red must not leave that mail standing until the phone has failed again."""
+    loop, officer = VirtualLoop(), f"officer-{VILLAGES[0]}"
+    phones = each({officer: answering(Failed("no such number", retry="permanent"))})
+
+    async def story() -> None:
+        people = _by_mail_too(officer, "chief")
+        async with running(tmp_path, loop=loop, phones=phones, mail=answering(Accepted()), recipients=people) as world:
+            assert world.mail is not None
+            alert = flood(level="yellow")
+            await world.release(alert)
+            await _pass(world, 10)
+            assert {one.recipient for one in world.mail.sent} == {officer}, "mail should stand by for the others"
+            phones_before = len(world.texts_to(officer))
+            world.phones.down = "The gateway is gone. Call it."
+            update_id = await world.release(update_of(alert, level="yellow"))
+            await _pass(world, 10)
+            assert [one.recipient for one in world.mail.sent if one.message.id == update_id] == [officer]
+            assert len(world.texts_to(officer)) == phones_before
+            await world.check_invariants()
+
+    run(story(), loop)

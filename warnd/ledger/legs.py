@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger.each import execute_each
 from warnd.ledger.priority import TERMINALS, lane, of_audience, priority
+from warnd.ledger.values import many
 from warnd.model.plan import Plan
 
 # Where in the directory each channel finds its address; a channel that is not named here uses the recipient's phone.
@@ -101,6 +102,51 @@ def carry(
             "no": message.no,
             "old": old_no,
             "after": after,
+            "base": message.urgency * 100,
+            "now": message.released_at,
+            "tries": plan.cancel_tries,
+            "wait_ms": plan.cancel_wait_s * 1000,
+        },
+    )
+
+
+def follow(
+    conn: Connection, *, message: Row[Any], plan: Plan, earlier: Collection[int], after: int, channels: Collection[str]
+) -> None:
+    """Let a new version follow the older ones of `earlier` to its own audience: deliveries numbered above `after`.
+
+    A channel by which somebody may have got an older version begins at once, even if the plan keeps it for later or no longer names it:
+    what was said there must not stand uncorrected.
+    """
+    names = {f"channel{n}": name for n, name in enumerate(sorted(set(channels) - {"mqtt"}))}
+    if not names or not earlier:
+        return
+    heard = (
+        "FROM delivery d JOIN delivery was ON was.message_no IN :earlier AND was.recipient_no = d.recipient_no "
+        "JOIN leg o ON o.delivery_no = was.no AND o.attempts > 0 AND EXISTS "
+        "(SELECT 1 FROM attempt a WHERE a.leg_no = o.no AND a.state <> 'failed') "
+    )
+    values = {"no": message.no, "after": after, "earlier": sorted(earlier)}
+    conn.execute(
+        many(
+            "UPDATE leg SET state = 'due' WHERE delivery_no > :after AND +message_no = :no AND state = 'standby' AND EXISTS "
+            f"(SELECT 1 {heard}WHERE d.no = leg.delivery_no AND o.channel = leg.channel AND o.address = leg.address)",
+            "earlier",
+        ),
+        values,
+    )
+    conn.execute(
+        many(
+            f"{_INSERT} SELECT :no, d.no, o.channel, o.address, o.lane, o.step, :base + o.priority % 100 - o.priority % 10, 'due', :now, "
+            f"0, 0, 0, CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 {heard}"
+            "JOIN recipient_version v ON v.no = d.version_no "
+            f"WHERE d.no > :after AND +d.message_no = :no AND {_willing('o.channel', 'o.address')} "
+            f"AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}",
+            "earlier",
+        ),
+        {
+            **values,
+            **names,
             "base": message.urgency * 100,
             "now": message.released_at,
             "tries": plan.cancel_tries,

@@ -157,6 +157,9 @@ def _audience(
         publications.cover_new(conn, message_no=message.no, after=before)
     deliveries.settle_planned(conn, message_no=message.no, after=before, now_ms=stamp.now_ms)
     legs.plan(conn, message=message, plan=plan, index=index, after=before, channels=means.channels)
+    if message.seq > 1:
+        earlier = [one.no for one in succession.before(conn, message)]
+        legs.follow(conn, message=message, plan=plan, earlier=earlier, after=before, channels=means.channels)
     optouts.overrule(conn, message_no=message.no, after=before, stamp=stamp)
     tallies.add_planned(conn, message_no=message.no, after=before)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
