@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from aiosmtpd.smtp import SMTP
 from sqlalchemy import Connection, text
 
 from tests.crash.judge import Tally
 from tests.crash.serve import Point, Served, start
 from tests.fakes.broker import running_broker
-from tests.fakes.email_server import Server, Taken, running_server
+from tests.fakes.email_server import Fault, Server, Taken, always, cutting, running_server
 from tests.fakes.loudspeaker import LIVE_KEY, key
 from tests.fleet.speaker import Fleet, Speaker
 from tests.invariants import Standing, check, never_fell, standing
@@ -41,7 +42,7 @@ from warnd.model.loudspeaker import LIVE_ROOT, TrustedKey, private_key_pem, publ
 _V: Final = VILLAGES
 _SPEAKERS: Final = _V[:3]
 _DESK, _OPERATOR = "desk-token", "operator-token"
-_OFF: Final = "+8613700010000"
+_OFF: Final = "+8613800000001"  # An officer of whose phone nothing is ever heard: a deadline passes.
 _PASSWORD: Final = "of this test"
 _HEARD_WITHIN_S: Final = 8.0  # Longer than a try of unknown fate waits before it is repeated.
 _REPEAT: Final = ("（重发）", "(repeat)")
@@ -114,9 +115,9 @@ class Centre:
         finally:
             engine.dispose()
 
-    async def start(self, point: Point | None = None) -> Served:
-        """Start the daemon; it may die at once."""
-        self.served = await start(self.folder / "warnd.toml", log=self.folder / "serve.log", point=point)
+    async def start(self, point: Point | None = None, *, wait: bool = True) -> Served:
+        """Start the daemon; it may die at once. Return when it serves, without `wait` before that."""
+        self.served = await start(self.folder / "warnd.toml", log=self.folder / "serve.log", point=point, wait=wait)
         return self.served
 
     def look(self) -> None:
@@ -361,6 +362,10 @@ async def centre(folder: Path, *, plans: str) -> AsyncIterator[Centre]:
                 SETTINGS.format(store=url, port=port, mail=mail.port, mqtt=broker.port), "utf-8"
             )
             await asyncio.to_thread(_found, url, folder)
+            mail.faults = {
+                "RCPT": _now_and_then(always("450 4.7.1 later"), of=4),
+                "END": _now_and_then(cutting(), of=5),
+            }
             phones = _phones(folder)
             made = Centre(folder, url, port, mail, phones, _switched_on(broker.port, tasks))
             ringing = tasks.create_task(phones.run())
@@ -372,6 +377,16 @@ async def centre(folder: Path, *, plans: str) -> AsyncIterator[Centre]:
                 for speaker in made.speakers:
                     speaker.end()
                 ringing.cancel()
+
+
+def _now_and_then(fault: Fault, *, of: int) -> Fault:
+    """Return a fault that strikes every so many times."""
+    times = count(1)
+
+    async def struck(smtp: SMTP, about: str) -> str | None:
+        return await fault(smtp, about) if next(times) % of == 0 else None
+
+    return struck
 
 
 def _found(url: str, folder: Path) -> None:
@@ -394,7 +409,7 @@ def _found(url: str, folder: Path) -> None:
 
 def _phones(folder: Path) -> Phones:
     people = Behaviour(report_after_s=(0.05, 0.4), answer_after_s=(0.1, 0.8), twice=0.2)
-    off = Behaviour(on=False, report_after_s=(0.05, 0.4))
+    off = Behaviour(reports=False, answers=False)
     how = {"clock": SystemClock(), "random": random.Random(5), "behaviours": {_OFF: off, _OFF.removeprefix("+86"): off}}
     return Phones(folder / "spool", otherwise=people, **how)
 

@@ -30,7 +30,7 @@ from warnd.settings import Settings, load
 
 _SOON_S = 0.02  # For a confirmation to be on its way.
 CLOCK = "clock-off-s"
-"""A file beside the settings: by how many seconds the daemon's clock is wrong."""
+"""A file beside the settings: by how many seconds the daemon's clock is wrong, from its start on."""
 
 _ANSWERED = "http.response.start"
 _START_S = 60.0
@@ -105,13 +105,14 @@ class Served:
         return self.process.exitcode == -signal.SIGKILL
 
 
-async def start(config: Path, *, log: Path, point: Point | None = None) -> Served:
-    """Start a daemon; return when it serves, or has died."""
+async def start(config: Path, *, log: Path, point: Point | None = None, wait: bool = True) -> Served:
+    """Start a daemon; return when it serves, or has died; at once without `wait`."""
     ready = log.with_name(f"{log.name}.ready")
     ready.unlink(missing_ok=True)
     process = _forks().Process(target=_run, args=(str(config), str(log), str(ready), point))
     process.start()
-    await until(lambda: ready.exists() or not process.is_alive(), timeout_s=_START_S)
+    if wait:
+        await until(lambda: ready.exists() or not process.is_alive(), timeout_s=_START_S)
     return Served(process)
 
 
@@ -157,10 +158,7 @@ class JumpingClock(SystemClock):
 
     def now(self) -> datetime:
         """Return what a clock that was set wrong tells."""
-        try:
-            return super().now() + timedelta(seconds=float(self._file.read_text("utf-8")))
-        except FileNotFoundError:
-            return super().now()
+        return super().now() + timedelta(seconds=float(self._file.read_text("utf-8")))
 
 
 def _building(make: channels.Build, trap: _Death) -> channels.Build:
