@@ -145,9 +145,9 @@ def _run(config: str, log: str, ready: str, point: Point | None) -> None:
     settings = load(Path(config), {})
     write_logs(settings.log)
     build = {name: _building(make, trap) for name, make in channels.CHANNELS.items()}
-    daemon.run(
-        settings, ready=lambda _url: Path(ready).touch(), clock=JumpingClock(Path(config).with_name(CLOCK)), build=build
-    )
+    off = Path(config).with_name(CLOCK)
+    clock = JumpingClock(off) if off.exists() else SystemClock()
+    daemon.run(settings, ready=lambda _url: Path(ready).touch(), clock=clock, build=build)
 
 
 class JumpingClock(SystemClock):
