@@ -1,5 +1,7 @@
 """What a claim takes: urgent first, nobody starves, and no more than all workers together may."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,17 @@ from warnd.model.level import Level
 
 ANY = 1_000_000
 WIDE = Room(ANY, ANY, ANY)
+
+
+@contextmanager
+def county(folder: Path) -> Iterator[Connection]:
+    """A county's store in one transaction."""
+    engine = founded(folder)
+    try:
+        with engine.begin() as conn:
+            yield conn
+    finally:
+        engine.dispose()
 
 
 def at(seconds: float) -> Stamp:
@@ -48,7 +61,7 @@ def levels(conn: Connection, taken: list[Claimed]) -> list[int]:
 
 def test_all_workers_together_get_no_more_than_the_rate(tmp_path: Path) -> None:
     """Two workers that claim in turn, as fast as they like, for ten seconds."""
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=400)
         release(conn, Level.BLUE, public=True)
         taken = [one for tenth in range(100) for _ in ("one worker", "another") for one in claim(conn, tenth / 10)]
@@ -56,7 +69,7 @@ def test_all_workers_together_get_no_more_than_the_rate(tmp_path: Path) -> None:
 
 
 def test_what_texts_cost_beyond_one_segment_is_taken_off_the_next_claims(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=50)
         release(conn, Level.BLUE, public=True)
         assert len(claim(conn, 0)) == 5
@@ -65,7 +78,7 @@ def test_what_texts_cost_beyond_one_segment_is_taken_off_the_next_claims(tmp_pat
 
 
 def test_a_clock_that_is_put_back_an_hour_stops_no_lane(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=50)
         release(conn, Level.BLUE, public=True)
         conn.execute(text("UPDATE leg SET due_at = :long_ago"), {"long_ago": NOW - 10_000_000})
@@ -75,7 +88,7 @@ def test_a_clock_that_is_put_back_an_hour_stops_no_lane(tmp_path: Path) -> None:
 
 
 def test_senders_share_by_weight_and_each_keeps_to_its_own_rate(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=400)
         release(conn, Level.BLUE, public=True)
         offers = (Offer("unicom", 3), Offer("mobile", 1))
@@ -90,7 +103,7 @@ def test_senders_share_by_weight_and_each_keeps_to_its_own_rate(tmp_path: Path) 
 
 
 def test_of_a_sender_that_rests_one_try_shows_whether_it_is_back_whoever_asks(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=100)
         release(conn, Level.BLUE, public=True)
         one, other = Offer("one"), Offer("other")
@@ -107,7 +120,7 @@ def test_of_a_sender_that_rests_one_try_shows_whether_it_is_back_whoever_asks(tm
 
 
 def test_beside_sound_senders_the_probe_is_the_least_urgent_of_a_claim(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=20)
         release(conn, Level.RED, public=True)
         one, other = Offer("one"), Offer("other")
@@ -117,7 +130,7 @@ def test_beside_sound_senders_the_probe_is_the_least_urgent_of_a_claim(tmp_path:
 
 
 def test_a_try_that_certainly_failed_goes_by_each_other_sender_before_it_backs_off(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         release(conn, Level.RED)
         trio = (Offer("a"), Offer("b"), Offer("c"))
         went: list[str] = []
@@ -132,7 +145,7 @@ def test_a_try_that_certainly_failed_goes_by_each_other_sender_before_it_backs_o
 
 def test_every_sixteenth_try_goes_to_whoever_has_waited_longest(tmp_path: Path) -> None:
     """The bound: with n legs older than it, a leg goes out with the claim that holds the try SHARE * (n + 1) from now, whatever comes."""
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=600)
         blue = release(conn, Level.BLUE, public=True, name="blue")
         conn.execute(text("UPDATE leg SET due_at = due_at - 1000 + no WHERE message_no = :no"), {"no": blue})
@@ -151,10 +164,10 @@ def test_every_sixteenth_try_goes_to_whoever_has_waited_longest(tmp_path: Path) 
         assert sum(no in oldest for no in order) <= len(order) // SHARE, "and the urgent keep the rest"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=3, max_size=20))
 def test_the_share_holds_for_claims_of_any_size(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
-    with founded(tmp_path_factory.mktemp("share")).begin() as conn:
+    with county(tmp_path_factory.mktemp("share")) as conn:
         move_in(conn, village=VILLAGE, count=200)
         release(conn, Level.BLUE, public=True, name="blue")
         conn.execute(text("UPDATE leg SET due_at = due_at - 1000"))
@@ -180,7 +193,7 @@ def test_ranks_know_cancels_and_urgent_ones(drill: int) -> None:
 
 
 def test_ordinary_tries_leave_places_to_urgent_ones_and_all_leave_some_to_cancels(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=100)
         places = Places(8)
         release(conn, Level.BLUE, public=True, name="blue")
@@ -205,7 +218,7 @@ def test_ordinary_tries_leave_places_to_urgent_ones_and_all_leave_some_to_cancel
 
 
 def test_a_look_sees_senders_only_where_something_is_due_or_one_was_in_trouble(tmp_path: Path) -> None:
-    with founded(tmp_path).begin() as conn:
+    with county(tmp_path) as conn:
         release(conn, Level.BLUE)
         assert claims.look(conn, lane="sms", now_ms=NOW, urgent=True, watched=False).due is False
         claim(conn, 0, Offer("one"))
