@@ -122,6 +122,8 @@ def create_app(
     places = Places(ledger=ledger, clock=clock, jurisdiction=node.jurisdiction)
     pages = Pages(site=shown, places=places, sheets=sheets, sender_names=sender_names or {})
     Errors(app, page=pages.error)
+    # First, for they are looked for in this order: a gateway posts a receipt for each of a million texts.
+    app.router.routes.extend(route for channel in channels for route in channel.routes())
     app.include_router(warnings.router)
     app.include_router(terminals.router)
     app.openapi = documented(app)  # type: ignore[method-assign] # FastAPI's own way to change the document
@@ -136,7 +138,6 @@ def create_app(
             *(Answering(links, clock=clock, pages=pages, sheets=sheets).routes() if links is not None else ()),
             *(Subscribing(push, monotonic=clock.monotonic).routes() if push is not None and site else ()),
             *(_public(pages, site=shown, places=places, sheets=sheets) if site else ()),
-            *(route for channel in channels for route in channel.routes()),
         ]
     )
     return app
