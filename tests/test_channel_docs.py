@@ -51,7 +51,7 @@ def test_the_settings_on_a_page_are_taken(page: str, block: str, tmp_path: Path)
     del page
     table = tomllib.loads(block)
     for name in paths_in(table, "_file"):
-        (tmp_path / name).write_text(SMPP_PASSWORD if name == "smpp-password" else SECRET)
+        (tmp_path / name).write_text(SMPP_PASSWORD if name.endswith("smpp-password") else SECRET)
     for name in paths_in(table, "_dir"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     (tmp_path / "warnd.toml").write_text(block)

@@ -123,8 +123,8 @@ class Sms(Table):
     @classmethod
     def _there_if_chosen(cls, table: Table | None, known: ValidationInfo) -> Table | None:
         """Demand the table of each chosen provider, as if it were a key that is always needed."""
-        chosen = () if known.data.get("senders") else (known.data.get("provider"), known.data.get("fallback"))
-        if table is None and known.field_name in chosen:
+        chosen = (known.data.get("provider"), known.data.get("fallback"))
+        if table is None and known.data.get("senders") == {} and known.field_name in chosen:
             raise PydanticKnownError("missing")
         return table
 
