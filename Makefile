@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 
 # Three at once, because most tests wait for a real server; a file stays whole, because its tests share one.
 test: servers check
-	$(BIN)/pytest -q -m "not bench" -n 3 --dist loadfile
+	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

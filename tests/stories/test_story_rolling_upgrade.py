@@ -58,12 +58,12 @@ async def test_this_version_and_the_next_share_a_warning_and_this_one_can_start_
         await _start(made, "new", tree=tree)
         await made.all_answer()
         await old.release(_flood("QH-1"))
-        await until(lambda: _sent(made, "old") and _sent(made, "new"), timeout_s=20)
+        await until(lambda: _sent(made, "old") and _sent(made, "new"), timeout_s=60)
         await old.kill()
         old = await _start(made, "old")
         await made.all_answer()
         assert f'"migration": "{NEXT}"' in old.log.read_text("utf-8")
-        await until(lambda: made.number("SELECT count(*) FROM delivery WHERE evidence = 0") == 0, timeout_s=30)
+        await until(lambda: made.number("SELECT count(*) FROM delivery WHERE evidence = 0") == 0, timeout_s=60)
         made.check(invariants.check)
         await _is_refused_once_it_knows_too_little(made, old)
 
@@ -127,6 +127,6 @@ async def _post(served: Served, alert: Alert, token: str) -> str:
 
 async def _completed(served: Served, warning: str, token: str) -> None:
     state = ""
-    async with asyncio.timeout(20), _caller(served, token) as caller:
+    async with asyncio.timeout(60), _caller(served, token) as caller:
         while state != "completed":
             state = (await caller.get(f"/api/v1/warnings/{warning}")).json()["state"]
