@@ -67,6 +67,10 @@ class LoopClock:
         """Return simulated wall time, aware UTC."""
         return self._start + timedelta(seconds=self._loop.time())
 
+    def set(self, by: timedelta) -> None:
+        """Set the wall clock forward or back, as people and time services do; seconds go on as before."""
+        self._start += by
+
     def monotonic(self) -> float:
         """Return simulated seconds."""
         return self._loop.time()

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.bell import Bell
 from warnd.clock import Clock
+from warnd.dispatch.clock_watch import ClockWatch
 from warnd.dispatch.lookups import Lookups
 from warnd.ledger import deliveries, leases, silence, workers
 from warnd.ledger.events import Stamp
@@ -54,12 +55,15 @@ class Clockwork:
         self._alone = alone
         self._silent_before_ms = silent_before_ms
         self._bury = bury
+        self._watch = ClockWatch(ledger, clock, writer=writer) if alone else None
 
     async def start(self) -> None:
         """Take over from whoever ran on this store before: attempts that were under way become unknown and are asked about.
 
         Where others may be at work, only what nobody can still be doing. A question that two of them ask costs nothing.
         """
+        if self._watch is not None:
+            await self._watch.start()
         await self._ledger.write(leases.lapse, stamp=self._stamp(), everyone=self._alone)
         await self._lookups.start()
 
@@ -74,6 +78,8 @@ class Clockwork:
 
     async def tick(self) -> None:
         """Run one pass, if anything is overdue."""
+        if self._watch is not None:
+            await self._watch.settle()
         before_ms = self._silent_before_ms()
         if not await self._ledger.read(_called_for, stamp=self._stamp(), silent_before_ms=before_ms):
             return
