@@ -30,7 +30,13 @@ def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> No
     if conn.dialect.name != "postgresql":
         conn.execute(_plain(statement), rows)
         return
-    conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(list(rows), ensure_ascii=False)})
+    told = [{name: _kept(value) for name, value in row.items()} for row in rows]
+    conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)})
+
+
+def _kept(value: int | str | None) -> int | str | None:
+    """Return text as PostgreSQL can keep it, like the driver's other parameters: it has no U+0000."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _kinds(rows: Sequence[Values]) -> tuple[tuple[str, str], ...]:

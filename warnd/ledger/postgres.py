@@ -49,8 +49,8 @@ class SharedLedger:
     def __init__(self, url: URL, *, statement_s: int = _SERVED_S, turn_s: float = _TURN_S) -> None:
         self._turn_s = turn_s
         self._writing, self._reading = (
-            _engine(url, connections=1, writes=True, statement_s=statement_s, idle_s=_SERVED_IDLE_S),
-            _engine(url, connections=_READERS, writes=False, statement_s=statement_s, idle_s=_SERVED_IDLE_S),
+            _served(url, connections=1, writes=True, statement_s=statement_s),
+            _served(url, connections=_READERS, writes=False, statement_s=statement_s),
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-read")
@@ -75,7 +75,7 @@ class SharedLedger:
 
 def open_sync(url: URL, *, writes: bool) -> Engine:
     """Return a plain synchronous engine; each of its transactions is alone, or else reads one snapshot."""
-    return _engine(url, connections=1, writes=writes, statement_s=_STATEMENT_S, idle_s=_IDLE_S)
+    return _direct(url, writes=writes, statement_s=_STATEMENT_S)
 
 
 def take_time(conn: Connection) -> None:
@@ -112,37 +112,76 @@ def _heard(result: asyncio.Future[T]) -> None:
 
 
 def _run(engine: Engine, op: Callable[[Connection], T]) -> T:
-    for _ in range(_AGAIN):
+    began = False
+
+    def whole(conn: Connection) -> T:
+        nonlocal began
+        began = True
+        return op(conn)
+
+    for tries in range(_AGAIN):
         try:
             with engine.begin() as conn:
-                return op(conn)
+                return whole(conn)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _ROLLED_BACK:
+            # A connection to the server before a failover; the pool has thrown all of those away.
+            stale = error.connection_invalidated and not began and tries == 0
+            if not stale and getattr(error.orig, "sqlstate", None) not in _ROLLED_BACK:
                 raise
     with engine.begin() as conn:
         return op(conn)
 
 
-def _engine(url: URL, *, connections: int, writes: bool, statement_s: int, idle_s: int) -> Engine:
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,  # After a failover the old connections are dead; the first statement shall not be the one to find out.
-        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
-        hide_parameters=True,
-        connect_args=bounds(url),
-    )
-    opening = (
-        f"SET LOCAL statement_timeout = '{statement_s}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
-        f"SET LOCAL idle_in_transaction_session_timeout = '{idle_s}s'"
-    )
-    opening += _ALONE if writes else "; SET TRANSACTION READ ONLY"
+def _served(url: URL, *, connections: int, writes: bool, statement_s: int) -> Engine:
+    """Return a daemon's engine: what opens a transaction goes to the server as one, and finds out whether the connection lives.
+
+    Dozens of small transactions a second stand in line for the store; each word that is not said makes all of them faster.
+    """
+    kind = "READ COMMITTED" if writes else "REPEATABLE READ READ ONLY"
+    opening = f"BEGIN ISOLATION LEVEL {kind}; {_bounds(statement_s, _SERVED_IDLE_S)}{_ALONE if writes else ''}"
 
     def started(conn: Connection) -> None:
         conn.exec_driver_sql(opening)
 
-    event.listen(engine, "do_connect", connect_within(statement_s + _SILENT_S))
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=connections,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",  # Of the driver, which would say BEGIN by itself.
+        hide_parameters=True,
+        connect_args=bounds(url),
+    )
+    return _listening(engine, started, within_s=statement_s)
+
+
+def _direct(url: URL, *, writes: bool, statement_s: int) -> Engine:
+    """Return an engine of one connection for whoever opens the store directly."""
+    opening = _bounds(statement_s, _IDLE_S) + (_ALONE if writes else "; SET TRANSACTION READ ONLY")
+
+    def started(conn: Connection) -> None:
+        conn.exec_driver_sql(opening)
+
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,  # After a failover the old connection is dead; the first statement shall not be the one to find out.
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        hide_parameters=True,
+        connect_args=bounds(url),
+    )
+    return _listening(engine, started, within_s=statement_s)
+
+
+def _bounds(statement_s: int, idle_s: int) -> str:
+    return (
+        f"SET LOCAL statement_timeout = '{statement_s}s'; SET LOCAL lock_timeout = '{_LOCK_S}s'; "
+        f"SET LOCAL idle_in_transaction_session_timeout = '{idle_s}s'"
+    )
+
+
+def _listening(engine: Engine, started: Callable[[Connection], None], *, within_s: int) -> Engine:
+    event.listen(engine, "do_connect", connect_within(within_s + _SILENT_S))
     event.listen(engine, "handle_error", leave_a_standby)
     event.listen(engine, "begin", started)
     return engine
