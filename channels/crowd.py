@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from channels.places import Places
 from warnd.channel import NOT_STARTED, Outcome, Outgoing, Unknown
 from warnd.clock import Clock
 
@@ -18,7 +19,7 @@ class Crowd:
 
     def __init__(self, clock: Clock, *, places: int) -> None:
         self._clock = clock
-        self._places = asyncio.Semaphore(places)
+        self._places = Places(clock, most=places)
         self._group: asyncio.TaskGroup | None = None
 
     @property
@@ -58,12 +59,12 @@ class Crowd:
     ) -> None:
         outcome: Outcome = NOT_STARTED
         try:
-            if await self._place(outgoing.start_by):
+            if self._clock.monotonic() <= outgoing.start_by and await self._places.take(outgoing):
                 outcome = Unknown("the channel stopped")
                 try:
                     outcome = await attempt(outgoing)
                 finally:
-                    self._places.release()
+                    self._places.free()
         except Exception as error:  # noqa: BLE001 - the edge to other people's code: one bad try must not end the others
             # Where, but not with what: values there are addresses and keys.
             frames = traceback.extract_tb(error.__traceback__)
@@ -72,15 +73,3 @@ class Crowd:
             outcome = Unknown(f"it broke: {type(error).__name__}")
         finally:
             results.put_nowait((index, outcome))
-
-    async def _place(self, start_by: float) -> bool:
-        """Take a place; return False if there is none before `start_by`."""
-        left_s = start_by - self._clock.monotonic()
-        if left_s < 0:
-            return False
-        try:
-            async with asyncio.timeout(None if left_s == float("inf") else left_s):
-                await self._places.acquire()
-        except TimeoutError:
-            return False
-        return True

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
+from channels.places import Places
 from channels.sms.crew import Crew, Job, Tell
 from channels.sms.gateway import NAME
 from channels.sms.numbers import is_number
@@ -79,7 +79,7 @@ class Twilio:
         self._callbacks = Callbacks(seal, self._recall, fetch=self._posted, clock=context.clock)
         self._account = Account(self._link, public_url=options.public_url, clock=context.clock)
         self._crew = Crew()
-        self._places = asyncio.Semaphore(options.connections)
+        self._places = Places(context.clock, most=options.connections)
         by_service = options.sender.startswith("MG")
         self._sender = {"messaging_service_sid" if by_service else "from_": options.sender}
 
@@ -120,7 +120,7 @@ class Twilio:
     async def _try(self, outgoing: Outgoing) -> Outcome:
         if (never := self._never(outgoing)) is not None:
             return never
-        if not await self._place(outgoing.start_by):
+        if not await self._places.take(outgoing):
             return NOT_STARTED
         try:
             if self._clock.monotonic() > outgoing.start_by:
@@ -138,7 +138,7 @@ class Twilio:
             )
             return await self._post(outgoing, sent, valid_s=min(left_s, _VALID_S[1]))
         finally:
-            self._places.release()
+            self._places.free()
 
     def _never(self, outgoing: Outgoing) -> Failed | None:
         """Return why this text can never reach this address, or None."""
@@ -148,16 +148,6 @@ class Twilio:
         elif len(outgoing.texts[0].text) > _TEXT_MAX:
             reason = codes.word(21617)
         return None if reason is None else Failed(reason, retry="permanent")
-
-    async def _place(self, start_by: float) -> bool:
-        """Take one of the places for calls, or give up when the call could no longer begin in time."""
-        if not self._places.locked():
-            return await self._places.acquire()
-        wait_s = start_by - self._clock.monotonic()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if wait_s == float("inf") else max(0.0, wait_s)):
-                return await self._places.acquire()
-        return False
 
     async def _post(self, outgoing: Outgoing, sent: Sent, *, valid_s: int) -> Outcome:
         call = self._link.account.messages.create_async(
