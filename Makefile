@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 # Stamps, so that what is installed already is not installed again.
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
+PEERS := .venv-peers/.locked
 
 help:
 	@echo "make demo          install into .venv, then a red flood warning in an invented county (ONCE=1 ends by itself)"
 	@echo "make test          install, then every check and every test"
 	@echo "make check         format, lint, types, floors; no tests"
-	@echo "make bench         speed, as ratios to the bare loop"
+	@echo "make bench         speed, as ratios to the bare loop (half an hour; best on a quiet machine)"
 	@echo "make constraints   renew constraints.txt from pyproject.toml (needs uv)"
 
 demo: $(INSTALLED)
@@ -34,8 +35,14 @@ check: $(INSTALLED)
 servers:
 	@.ci/servers
 
-bench: $(INSTALLED)
-	$(BIN)/pytest -q -m bench
+# One table at the end. Queues that are measured beside ours live in an environment of their own. BENCH_SCALE=0.1 is a quick look.
+bench: $(INSTALLED) $(PEERS)
+	$(BIN)/pytest -q -m bench tests/bench
+
+$(PEERS): tests/bench/peers.txt
+	@.ci/environment .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
 
 # Only the project's own editable install may be without a hash, so it comes alone and fetches nothing.
 $(INSTALLED): $(LOCKED) pyproject.toml
