@@ -8,7 +8,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests import postgresql, stores
+from tests import lifetimes, postgresql, stores
 
 # Tests share the machine's cores with each other and with real servers: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None)
@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Tell the tests which stores were chosen."""
     stores.use(config.getoption("--store"))
+    config.pluginmanager.register(lifetimes)
 
 
 def pytest_unconfigure() -> None:
@@ -55,22 +56,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("store"):
             if mark.args[0] != stores.kind():
                 item.add_marker(pytest.mark.skip(f"about {mark.args[0]}: {mark.args[1]}"))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-    """Let a store live as long as the fixture that made it."""
-    with stores.made_for(fixturedef.scope):
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
-    """Throw stores away when nobody needs them any more."""
-    yield
-    stores.drop("function")
-    if nextitem is None or nextitem.path != item.path:
-        stores.drop("module")
 
 
 @pytest.hookimpl(wrapper=True)

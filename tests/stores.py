@@ -125,8 +125,10 @@ def address(name: str) -> str:
 def made_for(scope: str) -> Iterator[None]:
     """Let stores that are made inside live as long as a fixture of this scope."""
     _scopes.append(scope)
-    yield
-    _scopes.pop()
+    try:
+        yield
+    finally:
+        _scopes.pop()
 
 
 def drop(scope: str) -> None:
@@ -146,6 +148,7 @@ def _create(how: str) -> str:
 
 @cache
 def _upgraded() -> str:
+    postgresql.run("DROP DATABASE IF EXISTS upgraded")  # Left by an upgrade that failed.
     postgresql.run(f"CREATE DATABASE upgraded {_TEMPLATE}")
     upgrade(address("upgraded"))
     return "upgraded"

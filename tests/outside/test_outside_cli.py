@@ -241,23 +241,18 @@ def test_bad_rows_are_told_by_line_and_nothing_is_imported(room: House, tmp_path
         ("regions.geojson", b'{"type":"FeatureCollection","features":[{}]}'),
     ],
 )
-def test_rubbish_is_not_imported(tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes) -> None:
-    house = shared_room(tmp_path_factory)
-    told = house.warnd("import", name.partition(".")[0], put(house.folder, name, content))
+def test_rubbish_is_not_imported(shared_room: House, name: str, content: bytes) -> None:
+    told = shared_room.warnd("import", name.partition(".")[0], put(shared_room.folder, name, content))
     assert told.returncode in {1, 2}, told.stdout + told.stderr
     assert "Traceback" not in told.stderr
 
 
-_ROOMS: list[House] = []
-
-
+@pytest.fixture(scope="module")
 def shared_room(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """Return a folder with a store that keeps nothing, made once: every start of the program costs half a second."""
-    if not _ROOMS:
-        house = House(tmp_path_factory.mktemp("rubbish"), free_port())
-        house.config.write_text(f'[store]\nurl = "{stores.store_url(house.folder)}"\n', "utf-8")
-        _ROOMS.append(house)
-    return _ROOMS[0]
+    """A folder with a store that keeps nothing, made once: every start of the program costs half a second."""
+    house = House(tmp_path_factory.mktemp("rubbish"), free_port())
+    house.config.write_text(f'[store]\nurl = "{stores.store_url(house.folder)}"\n', "utf-8")
+    return house
 
 
 def test_terminal_keys_follow_the_contracts_forms(room: House, tmp_path: Path) -> None:
