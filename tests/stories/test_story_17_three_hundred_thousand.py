@@ -208,6 +208,8 @@ async def test_persons_first_an_honest_end_bounded_memory_and_a_stop_within_two_
         stopped_after_s = old[-1][0] - committed
         assert stopped_after_s <= 2.0, stopped_after_s
         assert texts.of(cancel_id)[0][0] - committed <= 2.0
+        taken_back = [who or "" for _, who in texts.of(cancel_id)[:500]]
+        assert all(who.startswith("officer-") for who in taken_back), "the public was told of the end before persons"
         assert speakers.of(cancel_id)[0][0] - committed <= 2.0
 
 

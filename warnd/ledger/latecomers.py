@@ -24,8 +24,8 @@ def tell(conn: Connection, delivery_nos: Iterable[int]) -> None:
                 message=newest,
                 plan=Plan.from_dict(json.loads(newest.plan)),
                 old_no=row.message_no,
-                after=row.recipient_no - 1,
-                upto=row.recipient_no,
+                after=row.no - 1,
+                upto=row.no,
                 channels=_channels(conn, row.no) | {"mqtt"},  # A terminal that heard by a topic had no leg.
                 whom=planning.Whom.EVERYBODY,
             )

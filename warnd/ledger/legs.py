@@ -92,7 +92,7 @@ def carry(
             ":base + o.priority % 100 - o.priority % 10, 'due', "
             "CASE WHEN o.channel = 'mqtt' THEN :now + :wait_ms ELSE :now END, 0, 0, 0, "
             "CASE WHEN d.proof = 1 THEN 1 ELSE :tries END, :wait_ms, 0, 0 "
-            "FROM delivery d JOIN delivery was ON was.message_no = :old AND was.recipient_no = d.recipient_no "
+            "FROM delivery d JOIN delivery was ON +was.message_no = :old AND was.recipient_no = d.recipient_no "
             "JOIN leg o ON o.delivery_no = was.no JOIN recipient_version v ON v.no = d.version_no "
             "WHERE d.no > :after AND +d.message_no = :no AND (o.attempts > 0 OR o.channel = 'mqtt') "
             f"AND {_willing('o.channel', 'o.address')} AND o.channel IN ({', '.join(':' + name for name in names)}) ORDER BY d.no {_ONCE}"
@@ -122,7 +122,7 @@ def follow(
     if not names or not earlier:
         return
     heard = (
-        "FROM delivery d JOIN delivery was ON was.message_no IN :earlier AND was.recipient_no = d.recipient_no "
+        "FROM delivery d JOIN delivery was ON +was.message_no IN :earlier AND was.recipient_no = d.recipient_no "
         "JOIN leg o ON o.delivery_no = was.no AND o.attempts > 0 AND EXISTS "
         "(SELECT 1 FROM attempt a WHERE a.leg_no = o.no AND a.state <> 'failed') "
     )

@@ -287,22 +287,29 @@ def _carry(
     old_no, whom = earlier[position].no, _whom(conn, message, of_chain=earlier[position].chain_id)
     if "topics" in cursor:
         if whom is Whom.PEOPLE:
-            return {"of": position + 1, "after": 0}
+            return {"of": position + 1}
         return _carry_listeners(conn, message, plan, cursor=cursor, old_no=old_no, means=means, limit=limit)
-    after = cursor.get("after", 0)
-    upto = conn.execute(
-        text(
-            "SELECT max(recipient_no) FROM (SELECT recipient_no FROM delivery "
-            "WHERE message_no = :old AND recipient_no > :after ORDER BY recipient_no LIMIT :limit) AS chunk"
-        ),
-        {"old": old_no, "after": after, "limit": limit},
-    ).scalar()
-    if upto is None:
+    after, last = cursor.get("span") or _span(conn, old_no=old_no)
+    if after >= last:
         return {"of": position, "topics": "", "below": ""}
+    upto: int = conn.execute(
+        text(
+            "SELECT max(no) FROM (SELECT no FROM delivery WHERE no > :after AND no <= :last ORDER BY no LIMIT :limit) AS chunk"
+        ),
+        {"after": after, "last": last, "limit": limit},
+    ).scalar_one()
     carry_range(
         conn, message=message, plan=plan, old_no=old_no, after=after, upto=upto, channels=means.channels, whom=whom
     )
-    return {"of": position, "after": upto}
+    return {"of": position, "span": [upto, last]}
+
+
+def _span(conn: Connection, *, old_no: int) -> tuple[int, int]:
+    """Return between which numbers an older message's deliveries lie: (the one before the first, the last)."""
+    row = conn.execute(
+        text("SELECT min(no) AS first, max(no) AS last FROM delivery WHERE message_no = :old"), {"old": old_no}
+    ).one()
+    return (row.first - 1, row.last) if row.last is not None else (0, 0)
 
 
 class Whom(StrEnum):
@@ -334,14 +341,17 @@ def carry_range(
     channels: frozenset[str],
     whom: Whom,
 ) -> None:
-    """Give a Cancel or Update to recipients of an older message, numbered (after, upto], who may have got it, on the same channels."""
+    """Give a Cancel or Update to those who may have got an older message, on the same channels.
+
+    They are taken by its deliveries numbered (after, upto]: in the order in which they were told, those with a duty first.
+    """
     before = _last_delivery(conn)
     conn.execute(
         text(
             f"{_INSERT} SELECT :no, d.recipient_no, d.version_no, :purpose, '', d.region, -1, "
             "CASE WHEN v.kind = 'household' THEN :accepted ELSE :delivered END, 0, 'open', NULL "
             "FROM delivery d JOIN recipient_version v ON v.no = d.version_no "
-            f"WHERE d.message_no = :old AND d.recipient_no > :after AND d.recipient_no <= :upto AND {whom} AND "
+            f"WHERE +d.message_no = :old AND d.no > :after AND d.no <= :upto AND {whom} AND "
             "(d.evidence > 0 OR EXISTS (SELECT 1 FROM leg l JOIN attempt a ON a.leg_no = l.no WHERE l.delivery_no = d.no "
             "AND a.state IN ('submitting', 'accepted', 'unknown'))) "
             "AND NOT EXISTS (SELECT 1 FROM delivery told WHERE told.message_no = :no AND told.recipient_no = d.recipient_no) "
@@ -400,7 +410,7 @@ def _carry_listeners(
     tallies.add_planned(conn, message_no=message.no, after=before)
     deliveries.close_pathless(conn, message_no=message.no, after=before)
     add_planned(conn, message_no=message.no, after=before)
-    return {"of": cursor["of"], **place} if place else {"of": cursor["of"] + 1, "after": 0}
+    return {"of": cursor["of"], **place} if place else {"of": cursor["of"] + 1}
 
 
 def _purpose(message: Row[Any]) -> str:
