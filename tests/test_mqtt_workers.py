@@ -102,3 +102,15 @@ async def test_dynamic_security_lets_workers_share(tmp_path: Path) -> None:
         alpha = daemon(_of(broker, "alpha"))
         async with alpha.running():
             assert alpha.channel.problem() is None
+
+
+async def test_a_broker_that_lets_nobody_share_is_found_by_trying_it(tmp_path: Path) -> None:
+    """As it was set up for one daemon, by an earlier version."""
+    alone = [right for right in daemon_rights(LIVE_ROOT) if "$share" not in right["topic"]]
+    with running_broker(tmp_path, users={}, configuration="dynamic-security.conf") as broker:
+        admin = Admin(broker.host, broker.port, ADMIN, ADMIN_PASSWORD)
+        await asyncio.to_thread(enrol, admin, [Login("warnd", PASSWORD, alone)])
+        (finding,) = await daemon(_of(broker, "alpha")).channel.probe()
+        assert finding.wrong is not None
+        assert "$share/" in finding.wrong
+        assert "not authorized" in finding.wrong

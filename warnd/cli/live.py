@@ -26,7 +26,14 @@ class Trial:
 
 def trials(settings: Settings, *, build: Mapping[str, Build] = CHANNELS, within_s: float = _WITHIN_S) -> list[Trial]:
     """Try every channel that the settings turn on; return what was found, in the order of the channels' names."""
-    return asyncio.run(_all(settings, build, within_s=within_s))
+    return asyncio.run(_all(_as_a_worker(settings), build, within_s=within_s))
+
+
+def _as_a_worker(settings: Settings) -> Settings:
+    """Try what a worker of a shared store will ask for, too: to share what comes in takes rights of its own at a broker."""
+    if not settings.store.shared or settings.node.worker is not None:
+        return settings
+    return settings.model_copy(update={"node": settings.node.model_copy(update={"worker": "check"})})
 
 
 async def _all(settings: Settings, build: Mapping[str, Build], *, within_s: float) -> list[Trial]:
