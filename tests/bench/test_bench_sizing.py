@@ -43,6 +43,7 @@ async def test_deliveries_a_second_into_the_spool(workers: int, tmp_path: Path) 
             log = made.number("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
             print(  # noqa: T201 - a benchmark says what it measured
                 f"{workers} worker(s): {DELIVERIES / took_s:.0f} deliveries/s; {size / DELIVERIES:.0f} bytes a delivery in tables "
-                f"and indices; write-ahead log {log / 1e6:.0f} MB since the server began"
+                f"and indices; write-ahead log {log / 1e6:.0f} MB since the server began; "
+                f"{made.number('SELECT temp_files FROM pg_stat_database WHERE datname = current_database()')} sorts on disk"
             )
             assert took_s < 300
