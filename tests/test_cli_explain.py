@@ -7,7 +7,15 @@ import pytest
 from tests.fakes.api import FakeApi, fake_api
 from tests.fakes.command import run
 
-ATTEMPT = {"number": 1, "state": "accepted", "repeat": False, "parts": 2, "submitted_at": "08:00:01Z", "reason": None}
+ATTEMPT = {
+    "number": 1,
+    "state": "accepted",
+    "repeat": False,
+    "parts": 2,
+    "submitted_at": "08:00:01Z",
+    "reason": None,
+    "sender": "unicom",
+}
 LEG = {
     "channel": "sms",
     "address_masked": "+99910*****21",
@@ -71,7 +79,7 @@ def test_every_try_and_every_proof_is_shown(api: FakeApi) -> None:
         "information_officer@990101101201",
         "open, evidence delivered, demanded acknowledged by 08:05:00Z",
         "sms to +99910*****21: waiting, next at 08:01:40Z",
-        "try 1 at 08:00:01Z: accepted",
+        "try 1 at 08:00:01Z: accepted by unicom",
         "sms report part 1 of 2: delivered",
     ):
         assert part in ran.out

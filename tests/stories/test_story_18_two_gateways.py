@@ -12,6 +12,7 @@ from tests.simulation.documents import cancel_of, flood
 from tests.simulation.virtual import VirtualLoop, run
 from tests.simulation.world import Act, Wire, World, obedient_phone, running, settings_for
 from warnd.channel import Accepted, Failed, Outcome, Outgoing, Report, Sender, Unknown
+from warnd.ledger.views.explain import explain
 from warnd.model.evidence import Evidence
 from warnd.resources import shipped
 from warnd.settings import Settings
@@ -64,7 +65,7 @@ def test_one_dies_in_the_middle_of_a_red_and_the_other_reaches_everybody_within_
     async def story() -> None:
         gateways = {UNICOM: dying(5, BROKEN), MOBILE: obedient_phone}
         async with running(tmp_path, loop=loop, gateways=gateways) as world:
-            await world.release(flood())
+            warning_id = await world.release(flood())
             await world.clock.sleep(40)
             rows = await tries(world)
             assert {row.state for row in rows if row.sender == "mobile"} == {"accepted"}
@@ -81,9 +82,26 @@ def test_one_dies_in_the_middle_of_a_red_and_the_other_reaches_everybody_within_
                 "unicom: It is tried now and then after: 503 unavailable."
             )
             assert world.daemon.problems() == []
+            failed = sum(row.sender == "unicom" and row.state == "failed" for row in rows)
+            sample = world.daemon.registry.get_sample_value
+            labels = {"lane": "sms", "sender": "unicom"}
+            assert sample("warnd_sender_attempts_total", labels | {"outcome": "failed_transient"}) == failed
+            assert (sample("warnd_sender_weight", labels) or 0) < 1
+            assert (sample("warnd_sender_breaker", labels) or 0) > 0
+            told_of = await _explained(world, warning_id, again[0][0].id)
+            assert told_of == ["unicom", "mobile"]
             await world.check_invariants()
 
     run(story(), loop)
+
+
+async def _explained(world: World, warning_id: str, recipient: str) -> list[str | None]:
+    """Return which senders `warnd explain` names, try by try."""
+    found = await world.ledger.read(
+        explain, warning_id=warning_id, recipient_id=recipient, now=world.daemon.clock.now()
+    )
+    assert found is not None
+    return [each.sender for delivery in found.deliveries for leg in delivery.legs for each in leg.attempts]
 
 
 def test_one_that_hangs_costs_a_wait_only_to_those_it_has_and_nobody_is_told_twice(tmp_path: Path) -> None:
