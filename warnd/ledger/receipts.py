@@ -18,7 +18,7 @@ from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, give_way, lose_patience
 from warnd.ledger.proofs import Group
 from warnd.ledger.references import Learned
-from warnd.ledger.values import dumps, maybe_ms
+from warnd.ledger.values import dumps, many, maybe_ms
 from warnd.model.evidence import Evidence
 
 
@@ -33,10 +33,17 @@ class Arrived:
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
     """Keep a group of reports and replies in the order in which they came; what they prove together is joined once, at the end."""
     group = Group()
-    known = references.known(conn, [one.receipt for one in arrived if isinstance(one.receipt, Report)])
+    reports = [one.receipt for one in arrived if isinstance(one.receipt, Report)]
+    known = references.known(conn, reports)
+    meant = [ours for report in reports if (ours := _meant(report, known, tag=tag)) is not None]
+    # What only proves changes no row before the end of its group, so that all are read at once; anything else may.
+    harmless = len(reports) == len(arrived) and not any(report.failed for report in reports)
+    rows = _attempts(conn, meant) if harmless and meant else None
     for one in arrived:
         if isinstance(one.receipt, Report):
-            _report(conn, one, one.receipt, group, known=known, tag=tag, stamp=stamp)
+            ours = _meant(one.receipt, known, tag=tag)
+            row = None if ours is None else rows.get(ours) if rows is not None else _attempt(conn, ours)
+            _report(conn, one, one.receipt, group, row=row, tag=tag, stamp=stamp)
         else:
             replies.apply(conn, one.receipt, group, stamp=stamp)
     _settle(conn, group, stamp=stamp)
@@ -73,10 +80,8 @@ def _settle(conn: Connection, group: Group, *, stamp: Stamp) -> None:
 
 
 def _report(
-    conn: Connection, one: Arrived, report: Report, group: Group, *, known: references.Known, tag: str, stamp: Stamp
+    conn: Connection, one: Arrived, report: Report, group: Group, *, row: Row[Any] | None, tag: str, stamp: Stamp
 ) -> None:
-    ours = _meant(report, known, tag=tag)
-    row = _attempt(conn, ours) if ours is not None else None
     kept = proofs.keep(
         conn,
         {
@@ -128,20 +133,35 @@ def _consequences(
     else:
         if row.sender is not None and row.ended_at is not None and report.evidence >= Evidence.DELIVERED:
             group.delays_ms.setdefault((row.lane, row.sender), []).append(stamp.now_ms - row.ended_at)
-        group.prove(row.delivery_no, _proved(conn, row), legs=[row.leg_no])
+        whole = max(
+            Evidence.ACCEPTED, report.evidence
+        )  # It proves by itself; what others prove was joined when they came.
+        group.prove(row.delivery_no, whole if report.part is None else _proved(conn, row), legs=[row.leg_no])
+
+
+_ATTEMPT = (
+    "SELECT a.leg_no, a.number, a.state, a.sender, a.ended_at, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, "
+    "l.failures, l.channel, l.lane, "
+    "m.id AS message_id, m.closed_as, d.state AS delivery_state "
+    "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
+    "LEFT JOIN delivery d ON d.no = l.delivery_no "
+)
+_REPORTED = text(
+    "SELECT evidence, coalesce(parts, 1) AS parts, coalesce(part, 1) AS part, part IS NULL AS whole FROM receipt "
+    "WHERE leg_no = :leg AND number = :number AND failed = 0"
+)
+_ONE_ATTEMPT = text(f"{_ATTEMPT} WHERE a.leg_no = :leg AND a.number = :number")
+_THEIR_ATTEMPTS = many(f"{_ATTEMPT} WHERE a.leg_no IN :legs", "legs")
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
-    return conn.execute(
-        text(
-            "SELECT a.leg_no, a.number, a.state, a.sender, a.ended_at, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, "
-            "l.failures, l.channel, l.lane, "
-            "m.id AS message_id, m.closed_as, d.state AS delivery_state "
-            "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
-            "LEFT JOIN delivery d ON d.no = l.delivery_no WHERE a.leg_no = :leg AND a.number = :number"
-        ),
-        {"leg": ours[0], "number": ours[1]},
-    ).one_or_none()
+    return conn.execute(_ONE_ATTEMPT, {"leg": ours[0], "number": ours[1]}).one_or_none()
+
+
+def _attempts(conn: Connection, meant: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Row[Any]]:
+    """Return the attempts that are there, by leg and number."""
+    rows = conn.execute(_THEIR_ATTEMPTS, {"legs": sorted({leg_no for leg_no, _ in meant})})
+    return {(row.leg_no, row.number): row for row in rows}
 
 
 def _report_key(report: Report) -> str:
@@ -164,13 +184,7 @@ def _proved(conn: Connection, row: Row[Any]) -> Evidence:
 
     A report for the whole message proves by itself; a part proves something only when every part of the same count is there.
     """
-    rows = conn.execute(
-        text(
-            "SELECT evidence, coalesce(parts, 1) AS parts, coalesce(part, 1) AS part, part IS NULL AS whole FROM receipt "
-            "WHERE leg_no = :leg AND number = :number AND failed = 0"
-        ),
-        {"leg": row.leg_no, "number": row.number},
-    )
+    rows = conn.execute(_REPORTED, {"leg": row.leg_no, "number": row.number})
     best: dict[tuple[int, int], int] = {}
     strongest = Evidence.ACCEPTED  # Whatever reports on it has taken it.
     for one in rows:
@@ -208,7 +222,9 @@ def _negative(conn: Connection, report: Report, row: Row[Any], *, jitter: float,
     if failed.rowcount != 1 or not newest:
         return
     failures = row.failures + 1
-    if row.closed_as is not None or row.delivery_state == "satisfied":  # Nothing more is to be tried, and nothing is under way.
+    if (
+        row.closed_as is not None or row.delivery_state == "satisfied"
+    ):  # Nothing more is to be tried, and nothing is under way.
         _leave(conn, row, state="done", failures=failures)
         return
     if report.permanent:
