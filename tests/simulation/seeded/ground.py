@@ -11,8 +11,9 @@ from random import Random
 from sqlalchemy import Engine
 
 from tests.fakes.loudspeaker import key
+from tests.fakes.manual_clock import ManualClock
 from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found
-from tests.simulation.virtual import LoopClock, VirtualLoop
+from tests.simulation.virtual import START, LoopClock
 from warnd.clock import Clock
 from warnd.daemon import Files, read_files
 from warnd.intake.importing.door import Door
@@ -119,7 +120,7 @@ def image_of(variant: int) -> bytes:
         found(
             f"sqlite:///{folder / 'county.sqlite'}",
             folder,
-            clock=LoopClock(VirtualLoop()),
+            clock=ManualClock(START),
             recipients=people_of(variant),
         )
         conn = sqlite3.connect(folder / "county.sqlite")

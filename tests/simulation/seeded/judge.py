@@ -40,7 +40,14 @@ class Call:
 
 @dataclass(slots=True)
 class Judge:
-    """Keeps what happened and complains of what must not."""
+    """Keeps what happened and complains of what must not.
+
+    Attributes:
+        ended_at: Message -> when the commit came that closed it.
+        set_at: When the store's clock was set last.
+        wrote_back: Addresses from which somebody answered.
+        promised: Receipts that a daemon confirmed to whoever brought them, by what tells them apart.
+    """
 
     clock: WallClock
     tell: Callable[[str], None]
@@ -51,6 +58,7 @@ class Judge:
     by_reader: dict[tuple[str, str, str], list[Call]] = field(default_factory=lambda: defaultdict(list))
     set_at: float = float("-inf")
     wrote_back: set[str] = field(default_factory=set)
+    promised: set[tuple[object, ...]] = field(default_factory=set)
 
     def complain(self, what: str) -> None:
         """Note that a rule was broken."""
@@ -136,6 +144,16 @@ def evidence_is_backed(conn: Connection, judge: Judge) -> None:
             judge.complain(f"{told}, and nobody got it")
         elif row.evidence == Evidence.ACCEPTED and not any(call.took for call in calls):
             judge.complain(f"{told}, and no provider took it")
+
+
+def promises_are_kept(conn: Connection, judge: Judge) -> None:
+    """What a daemon confirmed to a provider or a loudspeaker is in the store."""
+    reports = conn.execute(text("SELECT attempt, reference, evidence, failed, part FROM receipt WHERE kind = 'report'"))
+    played = conn.execute(text("SELECT terminal, drill, boot_id, n FROM terminal_receipt"))
+    kept = {tuple(row) for row in reports} | {tuple(row) for row in played}
+    lost = sorted(judge.promised - kept, key=repr)
+    if lost:
+        judge.complain(f"confirmed and not kept: {lost[:3]}")
 
 
 def the_end_was_told(conn: Connection, judge: Judge) -> None:

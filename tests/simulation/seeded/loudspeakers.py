@@ -98,7 +98,13 @@ class Loudspeaker:
         if reached is None or reached < 0 or reached > self.counts[playback.drill, int(playback.boot_id[5:])]:
             self.world.judge.complain(f"{self.terminal}: {reached} receipts are said to be kept")
             return
-        self.kept = [one for one in self.kept if one not in same or one.n > reached]
+        gone = [one for one in same if one.n <= reached]
+        self.world.judge.promised |= {(one.terminal, int(one.drill), one.boot_id, one.n) for one in gone}
+        self.kept = [one for one in self.kept if one not in gone]
+        left = [one for one in same if one not in gone]
+        if left:  # What the line has dropped comes again.
+            await simulated(5.0)
+            await self.report(left[0])
 
     def presence(self) -> None:
         """Say that it is on line or off."""
@@ -138,6 +144,8 @@ class Broker(Provider):
         for call in self.retained.values():
             if self._reads(speaker, call.outgoing):
                 call.heard |= speaker.hear(call.outgoing)
+        if speaker.kept:
+            self.world.spawn(speaker.report(speaker.kept[0]))
 
     def _reads(self, speaker: Loudspeaker, outgoing: Outgoing) -> bool:
         kind, _, target = outgoing.address.partition(":")

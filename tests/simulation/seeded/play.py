@@ -308,6 +308,7 @@ class _Scenario:
         await stage.look(nothing_is_stuck, now_ms=to_ms(stage.clock.now()), judge=stage.judge)
         await stage.look(judge.the_end_was_told, judge=stage.judge)
         await stage.look(judge.evidence_is_backed, judge=stage.judge)
+        await stage.look(judge.promises_are_kept, judge=stage.judge)
         self._nothing_is_forgotten(await stage.look(_ids))
 
     def _nothing_is_forgotten(self, ids: set[str]) -> None:

@@ -83,9 +83,13 @@ class World:
         self.judge.tell(f"    {_shortly(receipt)}")
         try:
             async with asyncio.timeout(_WEBHOOK_S):
-                return (await self.dice.choice(takers)(receipt),)
+                reached = await self.dice.choice(takers)(receipt)
         except TimeoutError:
             return None
+        if isinstance(receipt, Report):
+            told = (receipt.attempt, receipt.reference, int(receipt.evidence), int(receipt.failed), receipt.part)
+            self.judge.promised.add(told)
+        return (reached,)
 
 
 def _shortly(receipt: Receipt) -> str:
