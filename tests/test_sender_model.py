@@ -44,6 +44,15 @@ def test_failures_in_a_row_rest_it_and_each_failed_probe_doubles_the_rest_up_to_
     assert rests == [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]
 
 
+def test_a_sender_that_nobody_needed_for_ten_minutes_is_believed_again_until_it_fails_again() -> None:
+    resting = learned(Standing(), [BAD] * FAILURES, 0)
+    assert breaker(resting, 604_999) == "half_open"
+    assert (breaker(resting, 605_000), admits(resting, 605_000)) == ("closed", None)
+    again = learned(resting, [BAD] * (FAILURES - 1), 605_000)
+    assert breaker(again, 605_000) == "closed"
+    assert waits_ms(learned(again, [BAD], 605_000), 605_000) == 5_000
+
+
 def test_what_was_under_way_when_a_rest_began_makes_it_no_longer_and_a_success_ends_it() -> None:
     resting = learned(Standing(), [BAD] * FAILURES, 0)
     assert waits_ms(learned(resting, [BAD] * 50, 1_000), 1_000) == 4_000

@@ -44,7 +44,7 @@ class Senders:
 
     def watched(self, now_ms: int) -> bool:
         """Say whether one of them was in trouble at the last look, so that the next one must tell how it fares."""
-        return any(self._of(name).rests or model.waits_ms(self._of(name), now_ms) for name in self._each)
+        return any(self._rests(name, now_ms) or model.waits_ms(self._of(name), now_ms) for name in self._each)
 
     def offers(self, places: Places, spent: Mapping[str, int], now_ms: int) -> list[Offer]:
         """Return them as a claim needs them."""
@@ -66,15 +66,23 @@ class Senders:
             return problem
         if any(self._sound(name, now_ms) for name in self._each):
             return None
-        standings = [self._of(name) for name in self._each]
-        if any(not one.rests and model.waits_ms(one, now_ms) < _LONG_MS for one in standings):
+        pausing = [name for name in self._each if self._trouble(name) is None and not self._rests(name, now_ms)]
+        if any(model.waits_ms(self._of(name), now_ms) < _LONG_MS for name in pausing):
             return None
         told = "; ".join(f"{name or self._lane}: {self.ailing(name, now_ms)}" for name in self._each)
         return f"Nothing leaves by it but single tries. Urgent deliveries go by their next channel. {told}"
 
+    def problem(self, now_ms: int) -> str | None:
+        """Return why nothing can leave at this moment although the channel sees no problem; None while a try may show that it can."""
+        if self._channel.problem() or any(
+            self._trouble(name) is None and model.admits(self._of(name), now_ms) != 0 for name in self._each
+        ):
+            return None
+        return self.blocked(now_ms)
+
     def degraded(self, now_ms: int) -> str | None:
-        """Return which of several senders does not carry its part while others do, or None; in the same words while its cause stays."""
-        if self._faced is None or len(self._each) == 1 or self.blocked(now_ms) is not None:
+        """Return which of its senders does not carry its part, or None; in the same words while its cause stays."""
+        if self._faced is None or self._channel.problem() or self.problem(now_ms) is not None:
             return None
         ailing = {name: told for name in self._each if (told := self.ailing(name, now_ms))}
         if not ailing:
@@ -88,13 +96,17 @@ class Senders:
         if trouble := self._trouble(name):
             return trouble
         standing = self._of(name)
-        if standing.rests or model.waits_ms(standing, now_ms):
+        if self._rests(name, now_ms) or model.waits_ms(standing, now_ms):
             return f"It is tried now and then after: {standing.cause}."
         return None
 
     def _sound(self, name: str, now_ms: int) -> bool:
         standing = self._of(name)
-        return self._trouble(name) is None and not standing.rests and not model.waits_ms(standing, now_ms)
+        well = not self._rests(name, now_ms) and not model.waits_ms(standing, now_ms)
+        return self._trouble(name) is None and well
+
+    def _rests(self, name: str, now_ms: int) -> bool:
+        return model.breaker(self._of(name), now_ms) != "closed"
 
     def _trouble(self, name: str) -> str | None:
         return self._faced.trouble(name) if self._faced is not None else self._channel.problem()

@@ -124,7 +124,7 @@ class Allotment:
         }
         turns = {name: standing.turn for name, standing in self._standings.items()}
         failed = _failed(conn, nos, most=len(self._offers) - 1)
-        sound = {name: weight for name, weight in weights.items() if not self._standings[name].rests}
+        sound = {name: weight for name, weight in weights.items() if self._closed(name)}
         probe = self._probe(weights, nos) if any(self._room[name] for name in sound) else None
         carriers: dict[int, str] = {}
         for no in nos:
@@ -135,7 +135,7 @@ class Allotment:
             if name is not None:
                 carriers[no] = name
                 self._taken[name] += 1
-                if self._standings[name].rests:
+                if not self._closed(name):
                     self._standings[name] = replace(self._standings[name], probe_leg=no)
         for name, turn in turns.items():
             self._standings[name] = replace(self._standings[name], turn=turn)
@@ -145,9 +145,7 @@ class Allotment:
         """Return a sender that may show whether it is back, by the least urgent of several tries: the others go by sound ones."""
         if len(nos) < 2:  # noqa: PLR2004 - of one try, nothing is less urgent
             return None
-        backs = [
-            name for name, weight in weights.items() if weight and self._standings[name].rests and self._room[name]
-        ]
+        backs = [name for name, weight in weights.items() if weight and not self._closed(name) and self._room[name]]
         return next((name for name in backs if self._pays(name)), None)
 
     def _next(self, weights: Mapping[str, int], turns: dict[str, int], failed: Collection[str]) -> str | None:
@@ -159,6 +157,9 @@ class Allotment:
         if not payable:
             return None
         return next(iter(payable)) if len(payable) == 1 else model.next_in_turn(turns, payable)
+
+    def _closed(self, name: str) -> bool:
+        return model.breaker(self._standings[name], self.now_ms) == "closed"
 
     def _pays(self, name: str) -> bool:
         return name not in self._purses or self._purses[name].credit >= (self._taken[name] + 1) * _ONE
@@ -178,11 +179,11 @@ class Allotment:
         for name, purse in self._purses.items():
             values = {"credit": purse.credit - self._taken[name] * _ONE, "credited_at": purse.at}
             conn.execute(_SAVE_CREDIT, {"lane": self.lane, "sender": name, **values})
-        for name, count in self._taken.items():
+        for name in self._taken:
             standing = self._standings[name]
-            if standing.rests:
+            if not self._closed(name):
                 standing = replace(standing, probe_until=self.now_ms + lease_ms)
-            if count and (standing.rests or len(self._offers) > 1):
+            if not self._closed(name) or len(self._offers) > 1:
                 senders.save(conn, (self.lane, name), standing)
 
 

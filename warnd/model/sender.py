@@ -16,6 +16,7 @@ REST_MAX_MS = 60_000
 _REST_MS = 5_000
 _PAUSE_MS = 2_000  # After "too fast" without a time.
 _HALF_LIFE_MS = 60_000
+_FORGOTTEN_MS = 600_000
 _JUDGED = 20_000  # Twenty tries of the last minutes; fewer say nothing about a share of errors.
 _USUAL_LEAST_MS = 5_000  # A report within this time is never slow.
 _DELAY_MAX_MS = 120_000  # Phones that are off are no fault of a sender's.
@@ -76,8 +77,11 @@ class Told:
 
 
 def breaker(standing: Standing, now_ms: int) -> Breaker:
-    """Return the state of its breaker; half open from the end of a rest until something shows that it works."""
-    if standing.rests == 0:
+    """Return the state of its breaker; half open from the end of a rest until something shows that it works.
+
+    Nothing may be sent for days: ten minutes after its last rest a sender is believed to be well until it fails again.
+    """
+    if standing.rests == 0 or now_ms >= standing.rests_until + _FORGOTTEN_MS:
         return "closed"
     return "open" if _lasts(standing.rested_at, standing.rests_until, now_ms) else "half_open"
 
@@ -108,7 +112,7 @@ def admits(standing: Standing, now_ms: int) -> int | None:
     """Return how many tries it may get now; None = any number."""
     if waits_ms(standing, now_ms):
         return 0
-    if standing.rests == 0:
+    if breaker(standing, now_ms) == "closed":
         return None
     return 0 if probing(standing, now_ms) else 1
 
@@ -116,6 +120,8 @@ def admits(standing: Standing, now_ms: int) -> int | None:
 def learned(standing: Standing, told: Sequence[Told], now_ms: int) -> Standing:
     """Return its standing after these tries, in their order."""
     standing = _aged(standing, now_ms)
+    if standing.rests and breaker(standing, now_ms) == "closed":
+        standing = replace(standing, failures=0, rests=0, rested_at=0, rests_until=0, probe_leg=0, probe_until=0)
     for one in told:
         if one.leg_no == standing.probe_leg:
             standing = replace(standing, probe_leg=0, probe_until=0)
