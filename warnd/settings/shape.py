@@ -53,7 +53,8 @@ class Node(Table):
 
     name: Name = Field(default="warnd", description="the name of this warning centre, in quotes")
     worker: Name | None = Field(
-        default=None, description="what this one of several workers is called; without it, the machine's host name and the port of http.listen"
+        default=None,
+        description="what this one of several workers is called; without it, this machine's name and the port of http.listen",
     )
     jurisdiction: Names = Field(
         default=(), description='region codes like ["340000"]; without any, every imported region'
