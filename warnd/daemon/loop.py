@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 TOO_LONG_S = 0.05
 _BUCKETS_S = (0.001, 0.005, 0.01, 0.025, TOO_LONG_S, 0.1, 0.25, 1.0, 5.0)
 _WINDOW_S = 30.0  # The longest turn is that of this window and the one before it.
-_WATCHED_S = 60.0  # After a turn that was too long.
+_WATCHED_S = 15.0  # After a turn that was too long.
 _LOOK_S = 0.02
 _TOLD_EVERY_S = 10.0  # At most, or a machine that is too busy would be busy with saying so.
 _FRAMES = 8

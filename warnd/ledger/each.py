@@ -1,6 +1,6 @@
 """One statement for each of many rows of values, as cheaply as each kind of store can.
 
-SQLite runs the prepared statement once for each. PostgreSQL would plan it anew for every one, while all other workers wait for the
+SQLite's driver runs the prepared statement once for each. PostgreSQL would plan it anew for every one, while all other workers wait for the
 store; there it runs once, joined to the rows.
 """
 
@@ -28,7 +28,9 @@ def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> No
     if not rows:
         return
     if conn.dialect.name != "postgresql":
-        conn.execute(_plain(statement), rows)
+        conn.exec_driver_sql(
+            statement, [dict(row) for row in rows]
+        )  # Its names are the driver's own: SQLAlchemy would copy each row thrice.
         return
     told = [{name: _kept(value) for name, value in row.items()} for row in rows]
     conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)})
@@ -42,11 +44,6 @@ def _kept(value: int | str | None) -> int | str | None:
 def _kinds(rows: Sequence[Values]) -> tuple[tuple[str, str], ...]:
     """Return each name with the SQL type of its values; a column without any is text."""
     return tuple((name, "bigint" if any(isinstance(row[name], int) for row in rows) else "text") for name in rows[0])
-
-
-@lru_cache(maxsize=64)
-def _plain(statement: str) -> TextClause:
-    return text(statement)
 
 
 @lru_cache(maxsize=256)
