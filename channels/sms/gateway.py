@@ -11,7 +11,7 @@ NAME = "sms"
 class Gateway(Channel, Finder, Prober, Protocol):
     """A channel named "sms" that can also be asked about an attempt and be tried without alarming anyone.
 
-    Its outcomes tell the chooser of gateways what to do, so they have one meaning everywhere:
+    Its outcomes tell whoever chooses among gateways what to do, so they have one meaning everywhere:
 
     - `Accepted`: it has the text. `reference`, where it has one, begins with the gateway's own word ("smpp:1a2b"), for two gateways
       share one channel.

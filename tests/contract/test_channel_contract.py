@@ -12,7 +12,7 @@ from channels.sms import GATEWAYS
 from tests.contract.conftest import Stage
 from tests.contract.harness import Fault, variants
 from tests.waiting import until
-from warnd.channel import NOT_STARTED, Accepted, Context, Failed, Outcome, Unknown
+from warnd.channel import NOT_STARTED, Accepted, Context, Failed, Outcome, Sendered, Unknown
 from warnd.clock import SystemClock
 from warnd.settings import load
 
@@ -51,6 +51,20 @@ async def test_a_channel_says_who_it_is_and_what_it_can_prove(stage: Stage) -> N
         "plans are checked against this before any channel is built"
     )
     assert list(stage.channel.routes()) == list(stage.channel.routes())
+
+
+async def test_a_channel_with_senders_carries_a_try_by_the_one_that_was_chosen(stage: Stage) -> None:
+    if not isinstance(stage.channel, Sendered):
+        pytest.skip(f"{stage.name} has but one sender")
+    senders = stage.channel.senders()
+    assert senders == stage.channel.senders()
+    assert len({one.name for one in senders}) == len(senders)
+    assert any(one.weight for one in senders)
+    async with stage.running():
+        able = [one.name for one in senders if stage.channel.trouble(one.name) is None]
+        outcomes = await stage.send([replace(stage.outgoing("chosen"), sender=able[-1])])
+        assert isinstance(outcomes[0], Accepted)
+        assert isinstance(await stage.channel.find_at("of another age", "a-1"), Unknown)
 
 
 async def test_an_empty_batch_has_no_outcomes(stage: Stage) -> None:
