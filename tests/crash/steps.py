@@ -82,6 +82,7 @@ _BY_TIME: Mapping[str, str] = {
 # Operations that the daemon also writes by, and why no story here takes them.
 ELSEWHERE: Mapping[str, str] = {
     "planning.step subscribers": "browsers that subscribed to places: a chunk like the others (tests/test_push_subscribers.py)",
+    "leases.take_back": "a claim whose answer was lost: taken back by its lease, if not before (tests/simulation/test_unheard_claim.py)",
     "publications.reopen": "a broker that lost its memory: made due again by the next such broker, or the next command",
     "recordings.decide": "what loudspeakers say, with recordings: decided again if it was not committed (tests/test_recordings.py)",
     "recordings.keep": "a recording: made again if it was not committed (tests/test_workshop.py)",

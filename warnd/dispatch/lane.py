@@ -21,7 +21,7 @@ from warnd.dispatch.pace import LaneLimits, Places, Purse
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.senders import Senders
 from warnd.dispatch.sending import Sending
-from warnd.ledger import claims, detours
+from warnd.ledger import claims, detours, leases
 from warnd.ledger.allotment import Room, Terms
 from warnd.ledger.claims import Claimed
 from warnd.ledger.events import Stamp
@@ -81,6 +81,7 @@ class Lane:
             over=self._places.free,
         )
         self._bypass_at = float("-inf")
+        self._unheard: list[int] = []  # When claims were made of which the store did not say whether they stand.
 
     async def run(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Claim and send until `stopping` says so; then wait for what is under way to be recorded."""
@@ -97,7 +98,7 @@ class Lane:
 
     def problem(self) -> str | None:
         """Return why nothing leaves although the channel itself sees no problem, or None."""
-        return None if self._channel.problem() else self._senders.blocked(to_ms(self._clock.now()))
+        return self._senders.problem(to_ms(self._clock.now()))
 
     def degraded(self) -> str | None:
         """Return which of its senders does not carry its part, or None."""
@@ -106,6 +107,7 @@ class Lane:
     async def _step(self) -> list[Claimed]:
         """Claim what may be claimed now, and let urgent deliveries pass a lane that is blocked."""
         try:
+            await self._take_back()
             if self._senders.blocked(to_ms(self._clock.now())) is not None:
                 await self._bypass()
             return await self._claim()
@@ -124,9 +126,7 @@ class Lane:
         if not watched and not await self._lookout.due(self.name):
             return []
         urgent = not self._places.worth_while(room)
-        look = await self._ledger.read(
-            claims.look, lane=self.name, now_ms=stamp.now_ms, urgent=urgent, watched=watched
-        )
+        look = await self._ledger.read(claims.look, lane=self.name, now_ms=stamp.now_ms, urgent=urgent, watched=watched)
         self._senders.learn(look.standings, stamp.now_ms)
         return await self._take(room, urgent=urgent, stamp=stamp) if look.due else []
 
@@ -144,11 +144,23 @@ class Lane:
             )
         except SQLAlchemyError:
             self._purse.owe(spent)
+            self._unheard.append(stamp.now_ms)
             raise
         self._purse.took(len(claimed))
         for one in claimed:
             self._places.take(one.sender)
         return claimed
+
+    async def _take_back(self) -> None:
+        """Make due again what was claimed without our hearing of it: a server may die between its commit and its answer."""
+        while self._unheard:
+            stamp = Stamp(to_ms(self._clock.now()), self._writer)
+            found = await self._ledger.write(
+                leases.take_back, lane=self.name, claimed_at_ms=self._unheard[0], stamp=stamp
+            )
+            self._unheard.pop(0)
+            if found:
+                log.warning("claims_taken_back", lane=self.name, tries=found)
 
     def _pause_s(self) -> float:
         """Return how long to wait for the bell: not beyond the moment at which the lane's rate gives a try again."""

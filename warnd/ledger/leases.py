@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events
+from warnd.ledger.each import execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState
@@ -17,6 +18,8 @@ _UNDER_WAY = (
 )
 _ENDED = text(_UNDER_WAY.format(whose="l.lease_until <= :now"))
 _OF_OTHERS = text(_UNDER_WAY.format(whose="l.owner <> :writer"))
+_UNHEARD = text(_UNDER_WAY.format(whose="l.owner = :writer AND l.lane = :lane AND l.last_at = :at"))
+_NEVER_BEGUN = "never left: the store did not say that it was claimed"
 _OF_THE_DEAD = many(_UNDER_WAY.format(whose="l.owner IN :gone"), "gone", of=str)
 
 
@@ -33,6 +36,34 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool, gone: Collection[st
         rows = [*rows, *conn.execute(_OF_THE_DEAD, {"gone": sorted(gone)})]
     unique = {row.no: row for row in rows}
     return _lapse(conn, [unique[no] for no in sorted(unique)], stamp=stamp)
+
+
+def take_back(conn: Connection, *, lane: str, claimed_at_ms: int, stamp: Stamp) -> int:
+    """Make tries due again that this worker claimed for a lane at that time, and never began: it did not hear that its claim stood.
+
+    They fail without a trace outside, so that the next try is no repeat. Returns how many there were.
+    """
+    whose = {"lane": lane, "writer": stamp.writer, "at": claimed_at_ms}
+    rows = conn.execute(_UNHEARD, whose).all()
+    of = [{"no": row.no, "number": row.attempts, "now": stamp.now_ms, "reason": _NEVER_BEGUN} for row in rows]
+    execute_each(
+        conn,
+        "UPDATE attempt SET state = 'failed', ended_at = :now, reason = :reason WHERE leg_no = :no AND number = :number "
+        "AND state = 'submitting'",
+        of,
+    )
+    execute_each(
+        conn,
+        "UPDATE leg SET state = 'due', due_at = :now, token = token + 1, owner = NULL, lease_until = NULL "
+        "WHERE no = :no AND state = 'submitting'",
+        [{"no": row.no, "now": stamp.now_ms} for row in rows],
+    )
+    by_message: dict[str, list[list[Any]]] = {}
+    for row in rows:
+        by_message.setdefault(row.message_id, []).append([row.no, row.attempts, "failed", _NEVER_BEGUN])
+    for message_id, tries in by_message.items():
+        events.append(conn, stamp=stamp, kind="attempt.recorded", message_id=message_id, data={"attempts": tries})
+    return len(rows)
 
 
 def give_up(conn: Connection, *, stamp: Stamp) -> None:
