@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from tests.fakes.crowd import move_in
 from tests.fakes.released import NOW, STAMP, VILLAGE, founded, release
 from warnd.channel import Accepted, Failed, Outcome, Unknown
-from warnd.dispatch.pace import Places
+from warnd.dispatch.pace import Places, Purse
 from warnd.ledger import claims, outcomes, senders
 from warnd.ledger.allotment import SHARE, Offer, Room, Terms
 from warnd.ledger.claims import Claimed
@@ -75,6 +75,20 @@ def test_what_texts_cost_beyond_one_segment_is_taken_off_the_next_claims(tmp_pat
         assert len(claim(conn, 0)) == 5
         assert claim(conn, 0.5, spent=5) == [], "five texts of two segments were a second's worth"
         assert len(claim(conn, 1.0)) == 5
+
+
+def test_a_modem_that_is_slower_than_a_text_in_two_segments_is_kept_busy(tmp_path: Path) -> None:
+    with county(tmp_path) as conn:
+        move_in(conn, village=VILLAGE, count=50)
+        release(conn, Level.BLUE, public=True)
+        purse, sent = Purse(0.5, 0.0), 0
+        for second in range(81):
+            if purse.tokens(second) >= 1:
+                taken = claim(conn, second, rate=0.5, spent=purse.settle([""])[""])
+                purse.took(len(taken))
+                purse.cost("", len(taken))  # One segment beyond the first.
+                sent += len(taken)
+        assert sent == 20 + 1, "a text every four seconds, from the first second on"
 
 
 def test_a_clock_that_is_put_back_an_hour_stops_no_lane(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class _Purse:
     def refill(self, rate_per_s: float, now_ms: int, *, spent: int) -> None:
         past = now_ms - self.at
         gained = int(max(0, past) * rate_per_s)
-        self.credit = min(full(rate_per_s), self.credit + gained) - spent * _ONE
+        self.credit = min(full(rate_per_s), self.credit - spent * _ONE + gained)
         if gained or past < -_BACK_MS:  # Else a slow lane that is asked often would gain nothing, for ever.
             self.at = now_ms
 
