@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test check servers bench constraints
+.PHONY: help demo test check servers bench constraints simulate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,7 @@ help:
 	@echo "make test          install, then every check and every test"
 	@echo "make check         format, lint, types, floors; no tests"
 	@echo "make bench         speed, as ratios to the bare loop (half an hour; best on a quiet machine)"
+	@echo "make simulate      scenarios drawn from seeds, SEEDS=20000 of them (docs/simulation.md)"
 	@echo "make constraints   renew constraints.txt from pyproject.toml (needs uv)"
 
 demo: $(INSTALLED)
@@ -43,6 +44,9 @@ $(PEERS): tests/bench/peers.txt
 	@.ci/environment .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
+
+simulate: $(INSTALLED)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),1) --jobs $(or $(JOBS),2)
 
 # Only the project's own editable install may be without a hash, so it comes alone and fetches nothing.
 $(INSTALLED): $(LOCKED) pyproject.toml

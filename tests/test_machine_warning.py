@@ -95,9 +95,9 @@ class WarningMachine(RuleBasedStateMachine):
         by=st.sampled_from([OPERATOR, OPERATOR, CLERK]),
     )
     def update(self, which: Any, later_s: int, by: Principal) -> None:
-        old: Known = which.choice([one for one in self.known.values() if one.alert.msg_type != "Cancel"] or [None])
-        if old is not None:
-            self._bring(self._update(old.alert, later_s), by=by)
+        old = [one for one in self.known.values() if one.alert.msg_type != "Cancel"]
+        if old:
+            self._bring(self._update(which.choice(old).alert, later_s), by=by)
 
     @precondition(lambda self: self.known)
     @rule(which=st.randoms(use_true_random=False), by=st.sampled_from([OPERATOR, OPERATOR, CLERK]))

@@ -270,7 +270,7 @@ class Wire:
 
     async def _try(self, outgoing: Outgoing) -> Outcome:
         dice = self.provider.world.dice
-        await simulated(dice.choice([0.0, 0.0, 0.0, 0.02, 0.3, 1.4, 1.7]))  # A place on a connection.
+        await simulated(dice.choice([0.0, 0.0, 0.0, 0.0, 0.02, 0.3, 1.4, 4.0]))  # A place on a connection.
         if asyncio.get_running_loop().time() > outgoing.start_by:
             return NOT_STARTED
         if self.cut:
