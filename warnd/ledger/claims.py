@@ -225,7 +225,7 @@ def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
         "WHERE l.no IN :nos",
         "nos",
     )
-    found = {row.no: row for row in conn.execute(statement, {"nos": list(nos)})}
+    found = {row.no: row for row in conn.execute(statement, {"nos": list(nos)}).all()}
     return [found[no] for no in nos]
 
 

@@ -58,7 +58,7 @@ def _rows(conn: Connection, proofs: Iterable[int]) -> list[Row[Any]]:
         "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no IN :nos ORDER BY d.no",
         "nos",
     )
-    return list(conn.execute(statement, {"nos": sorted(proofs)}))
+    return list(conn.execute(statement, {"nos": sorted(proofs)}).all())
 
 
 def _late(row: Row[Any], stamp: Stamp) -> bool:

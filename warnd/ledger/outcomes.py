@@ -95,7 +95,9 @@ def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row
         "WHERE l.no IN :nos",
         "nos",
     )
-    rows = conn.execute(statement, {"nos": sorted({one.leg_no for one in tried})})
+    rows = conn.execute(
+        statement, {"nos": sorted({one.leg_no for one in tried})}
+    ).all()  # At once: row by row costs as much again.
     return {(row.no, row.number): row for row in rows}
 
 

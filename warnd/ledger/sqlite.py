@@ -15,6 +15,8 @@ from warnd.ledger.door import Operation, P, StoreError, T
 from warnd.ledger.line import Line
 
 _READERS = 4
+_CACHE_KB = 64 * 1024
+_READER_CACHE_KB = 16 * 1024  # For each of four; what it does not hold, the system's own cache of the file does.
 _BUSY_MS = 15_000  # How long a writer waits for another process (an import) before it gives up.
 
 
@@ -103,7 +105,7 @@ def _tune(engine: Engine, *, begin: str) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",  # A commit survives a power cut, not only a crash.
             "foreign_keys=ON",
-            "cache_size=-65536",
+            f"cache_size=-{_READER_CACHE_KB if begin == 'BEGIN' else _CACHE_KB}",
             "temp_store=MEMORY",
             "wal_autocheckpoint=4000",
         ):
