@@ -169,3 +169,29 @@ def test_channels_stand_side_by_side_each_by_what_came_by_it(api: FakeApi) -> No
         "  by email  accepted 1 | delivered 0 | presented 0 | acknowledged 3",
         "  by sms    accepted 1 | delivered 2 | presented 0 | acknowledged 3",
     ]
+
+
+def test_it_says_when_what_waits_will_be_through_and_that_nobody_can_tell_where_a_lane_stands(api: FakeApi) -> None:
+    moving = {"due": 224, "done_at": "2026-11-21T08:14:00Z", "stuck": []}
+    standing = {"due": 224, "done_at": None, "stuck": ["sms"]}
+    api.answers.pop(("GET", "/api/v1/warnings/w1"))
+    api.answer("GET", "/api/v1/warnings/w1", WARNING | {"outlook": moving}, WARNING | {"outlook": standing}, WARNING)
+    assert "To go out   224 tries due; done about 2026-11-21T08:14:00Z" in run("status", "w1", WARND_URL=api.url).out
+    stands = run("status", "w1", WARND_URL=api.url).out
+    assert "224 tries due; nobody can tell when it will be done: sms stands" in stands
+    assert "To go out" not in run("status", "w1", WARND_URL=api.url).out
+
+
+def test_a_cancel_names_whom_it_has_not_reached(api: FakeApi) -> None:
+    api.answer("GET", "/api/v1/warnings/c1", WARNING | {"id": "c1", "msg_type": "Cancel", "cancel_kind": "retract"})
+    nobody = {"deliveries": [], "cursor": "more"}
+    officer = {"recipient": "officer-1", "evidence": "none"}
+    leader = {"recipient": "leader-2", "evidence": "accepted"}
+    exhausted = {"deliveries": [officer, leader], "cursor": None}
+    api.answer("GET", "/api/v1/warnings/c1/deliveries", nobody, exhausted, {"deliveries": [], "cursor": None})
+    ran = run("status", "c1", WARND_URL=api.url)
+    assert ran.code == 0
+    assert "NOT REACHED officer-1, leader-2 (only accepted)" in ran.out
+    asked = [one.query for one in api.asked if one.path.endswith("/deliveries")]
+    assert [one["state"] for one in asked] == ["exhausted", "exhausted", "open"]
+    assert asked[1]["cursor"] == "more"

@@ -111,7 +111,7 @@ async def test_who_watches_from_outside_hears_that_nothing_leaves_that_it_is_ove
         texting_centre(tmp_path, _settings(gateway, watcher)) as centre,
     ):
         await until(lambda: _pings(watcher) >= 1)
-        await centre.release()
+        warning = await centre.release()
         await until(lambda: _stalled(watcher))
         alarm = _alarms(watcher)[-1]
         assert (alarm["v"], alarm["state"], alarm["node"]) == (1, "on", "warnd")
@@ -119,6 +119,8 @@ async def test_who_watches_from_outside_hears_that_nothing_leaves_that_it_is_ove
         assert told["part"] == "sms"
         assert f"{PEOPLE} tries are due" in told["problem"]
         assert (await centre.http.get("/readyz")).status_code == 503
+        outlook = (await centre.http.get(f"/api/v1/warnings/{warning}")).json()["outlook"]
+        assert outlook == {"due": PEOPLE, "done_at": None, "stuck": ["sms"]}
         switch = _DeadManSwitch(watcher, grace_s=2.0)
         await until(switch.calls)
 

@@ -131,13 +131,19 @@ def _some(api: Api, warning: Mapping[str, Any], state: str) -> list[str]:
     query: dict[str, str | int] = {"state": state, "limit": _NAMED}
     for _ in range(_PAGES):
         page = must(api.get(f"/api/v1/warnings/{warning.get('id')}/deliveries", query))
-        names += [plain(each.get("recipient")) for each in page.get("deliveries") or ()]
+        names += [_with_proof(each) for each in page.get("deliveries") or ()]
         if not page.get("cursor"):
             return names
         if len(names) >= _NAMED:
             break
         query["cursor"] = page["cursor"]
     return [*names[:_NAMED], "and more"]
+
+
+def _with_proof(delivery: Mapping[str, Any]) -> str:
+    """Return who it is, and how far the proof went where it fell short."""
+    known = plain(delivery.get("evidence"))
+    return plain(delivery.get("recipient")) + ("" if known == "none" else f" (only {known})")
 
 
 def _details(warning: Mapping[str, Any]) -> list[str]:
