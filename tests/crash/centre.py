@@ -90,6 +90,7 @@ class Centre:
     Attributes:
         deaths: How often the daemon was killed; `idle` of these while nothing was under way or waiting.
         accepted: Ids of warnings that somebody was told are kept.
+        heard_within_s: For which a version is left alone before the next one comes.
     """
 
     folder: Path
@@ -103,6 +104,7 @@ class Centre:
     idle: int = 0
     accepted: set[str] = field(default_factory=set)
     seen: Standing | None = None
+    heard_within_s: float = _HEARD_WITHIN_S
     _rounds: Iterator[int] = field(default_factory=lambda: count(1))
 
     @contextmanager
@@ -147,12 +149,12 @@ class Centre:
     async def one_round(self, number: int) -> None:
         """Bring everything in that a centre gets; whoever hears no answer asks again."""
         sent = SystemClock().now().replace(microsecond=0)
-        first = flood(identifier=f"R{number}-1", codes=_V[:3], sent=sent, life=timedelta(minutes=30))
+        first = flood(identifier=f"R{number}-1", codes=_V[:3], sent=sent, life=timedelta(hours=3))
         second = _update(first, f"R{number}-2", codes=(_V[0], _V[3]))
         older = replace(_update(first, f"R{number}-1b", codes=_V[:1]), sent=sent)
         short = flood(identifier=f"R{number}-3", level="blue", codes=(_V[4],), sent=sent, life=timedelta(seconds=4))
         strange = flood(identifier=f"R{number}-4", codes=("000000000000",), sent=sent)
-        late = flood(identifier=f"R{number}-5", codes=(_V[5],), sent=sent, life=timedelta(minutes=30))
+        late = flood(identifier=f"R{number}-5", codes=(_V[5],), sent=sent, life=timedelta(hours=3))
         reviewed = await self._bring(first, token=_DESK)
         await self._decide(f"{reviewed}/approve")
         await self._post("", document(short))  # Refused once it has outlived itself on the way.
@@ -169,7 +171,7 @@ class Centre:
     async def _answered(self, identifier: str) -> None:
         """Return when everybody who should hear a warning has had it, or some seconds have passed."""
         loop = asyncio.get_running_loop()
-        enough = loop.time() + _HEARD_WITHIN_S
+        enough = loop.time() + self.heard_within_s
         await until(lambda: loop.time() >= enough or self._reached(identifier), timeout_s=30)
 
     def _reached(self, identifier: str) -> bool:
@@ -218,9 +220,7 @@ async def _turn() -> None:
 
 
 def _update(alert: Alert, identifier: str, *, codes: tuple[str, ...]) -> Alert:
-    fresh = flood(
-        identifier=identifier, codes=codes, sent=alert.sent + timedelta(seconds=2), life=timedelta(minutes=30)
-    )
+    fresh = flood(identifier=identifier, codes=codes, sent=alert.sent + timedelta(seconds=2), life=timedelta(hours=3))
     return replace(fresh, msg_type="Update", references=cancel_of(alert).references)
 
 
@@ -349,12 +349,15 @@ def _number(conn: Connection, statement: str) -> int:
 
 
 @asynccontextmanager
-async def centre(folder: Path, *, plans: str) -> AsyncIterator[Centre]:
-    """Found a centre and everything around it; the daemon itself is not started, and ended at exit."""
+async def centre(folder: Path, *, plans: str, store: Path | None = None) -> AsyncIterator[Centre]:
+    """Found a centre and everything around it; the daemon itself is not started, and ended at exit.
+
+    Its store lies in `store`, by default with everything else.
+    """
     users = {"warnd": _PASSWORD, **{f"term-{code}": _PASSWORD for code in _SPEAKERS}}
     with running_broker(folder, users=users, verbose=False) as broker:
         async with running_server(folder, tls=False, login=False) as mail, asyncio.TaskGroup() as tasks:
-            port, url = free_port(), store_url(folder)
+            port, url = free_port(), store_url(store or folder)
             (folder / "plans.toml").write_text(plans, "utf-8")
             (folder / "mqtt-password").write_text(_PASSWORD, "utf-8")
             (folder / "live.pem").write_bytes(private_key_pem(LIVE_KEY))

@@ -10,7 +10,7 @@ from tests.crash.judge import Tally
 from tests.crash.killing import at_points, at_random
 from tests.crash.serve import Point
 from tests.crash.steps import STEPS
-from tests.crash.theatre import Theatre, died, every_point
+from tests.crash.theatre import Theatre, died, every_name, every_point
 
 _POINTS_EACH: Final = 14  # Of one centre, so that what goes wrong is found near its cause.
 _KILLS_EACH: Final = 50
@@ -35,11 +35,11 @@ class Deaths:
     violations: list[str] = field(default_factory=list)
 
 
-def simulated(folder: Path) -> Deaths:
-    """Let the daemon die between every two durable steps of the story, in simulated time."""
+def simulated(folder: Path, *, every: bool = True) -> Deaths:
+    """Let the daemon die between every two durable steps of the story, or once before and after each name, in simulated time."""
     theatre, found = Theatre.open(folder), Deaths()
     points, _ = theatre.play()
-    for kills in every_point(points):
+    for kills in every_point(points) if every else every_name(points):
         try:
             lived, tally = theatre.play(kills)
         except (AssertionError, ExceptionGroup) as wrong:

@@ -8,6 +8,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 import channels
 from tests.crash.watched import Watched
 from tests.waiting import until
@@ -25,13 +28,18 @@ from warnd.channel import Channel, Context, Outcome, Outgoing, Receipt, ReceiptS
 from warnd.cli.logs import write_logs
 from warnd.clock import SystemClock
 from warnd.daemon import service
-from warnd.ledger.store import Ledger
+from warnd.ledger.door import Ledger, Operation, P, T
 from warnd.settings import Settings, load
 
 _SOON_S = 0.02  # For a confirmation to be on its way.
 CLOCK = "clock-off-s"
 """A file beside the settings: by how many seconds the daemon's clock is wrong, from its start on."""
 
+TROUBLE = "store-trouble"
+"""A file beside the settings: how the store fails now, READ_ONLY or SLOW; empty = it works. Looked at if it is there at the start."""
+
+READ_ONLY, SLOW = "read-only", "slow"
+_SLOW_S = 2.0
 _ANSWERED = "http.response.start"
 _START_S = 60.0
 
@@ -134,8 +142,10 @@ def _run(config: str, log: str, ready: str, point: Point | None) -> None:
     parts: dict[str, Any] = vars(service)
     opening, serving = parts["open_ledger"], parts["serve"]
 
+    trouble = Path(config).with_name(TROUBLE)
+
     def open_ledger(url: str) -> Ledger:
-        return Watched(opening(url), trap)
+        return Watched(Troubled(opening(url), trouble) if trouble.exists() else opening(url), trap)
 
     def serve_watched(app: Any, **kwargs: Any) -> Any:
         app.add_middleware(_Answers, trap=trap)
@@ -148,6 +158,39 @@ def _run(config: str, log: str, ready: str, point: Point | None) -> None:
     off = Path(config).with_name(CLOCK)
     clock = JumpingClock(off) if off.exists() else SystemClock()
     daemon.run(settings, ready=lambda _url: Path(ready).touch(), clock=clock, build=build)
+
+
+class Troubled:
+    """A ledger over a disk that fails as a file says; the failure is SQLite's own, or its time is truly spent."""
+
+    def __init__(self, inner: Ledger, file: Path) -> None:
+        self._inner = inner
+        self._file = file
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation that only reads."""
+        return await self._inner.read(op, *args, **kwargs)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation in one transaction."""
+        trouble = self._file.read_text("utf-8")
+
+        def troubled(conn: Connection) -> T:
+            if trouble == READ_ONLY:
+                conn.exec_driver_sql("PRAGMA query_only = 1")
+            try:
+                result = op(conn, *args, **kwargs)
+            finally:
+                conn.exec_driver_sql("PRAGMA query_only = 0")
+            if trouble == SLOW:
+                threading.Event().wait(_SLOW_S)  # In the ledger's own thread, as a disk would keep it waiting.
+            return result
+
+        return await self._inner.write(troubled)
+
+    async def close(self) -> None:
+        """Close the real one."""
+        await self._inner.close()
 
 
 class JumpingClock(SystemClock):

@@ -86,6 +86,16 @@ ELSEWHERE: Mapping[str, str] = {
     "publications.reopen": "a broker that lost its memory: made due again by the next such broker, or the next command",
     "recordings.decide": "what loudspeakers say, with recordings: decided again if it was not committed (tests/test_recordings.py)",
     "recordings.keep": "a recording: made again if it was not committed (tests/test_workshop.py)",
+    "cleanup.sweep": "old rows go: swept by the next sweep (tests/test_timetable.py)",
+    "clock_steps.follow": "waits move with a clock that was set, piece by piece: gone on with (tests/test_clock_steps.py)",
+    "detours.start": "the next channel of urgent deliveries starts: started at the next look at the same sender",
+    "leases.give_up": "a worker that ends hands its tries on: one that is killed does not, and its leases end",
+    "periodic.begin": "periodic work begins: what was begun and not ended is said (tests/test_timetable.py)",
+    "periodic.end": "periodic work has ended: see above",
+    "progress.prove": "a sign of life for the watchdog: made again some seconds later",
+    "workers.beat": "a worker's sign of life: made again three seconds later",
+    "workers.join": "a worker signs in: signs in again at its next start",
+    "workers.leave": "a worker signs out: one that is killed does not, and the others find out by its silence",
     "subscriptions.subscribe": "a browser's subscription: the browser hears of it after the commit (tests/test_push_routes.py)",
     "subscriptions.move": "a browser's new address: asked again by the browser (tests/test_push_routes.py)",
     "subscriptions.unsubscribe": "a browser's leave: asked again by the browser (tests/test_push_routes.py)",
@@ -165,3 +175,9 @@ def _changes(conn: Connection) -> int:
         text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'RowExclusiveLock'")
     )
     return int(written.scalar_one())
+
+
+KNOWN = frozenset(
+    {*_PLAIN, _PLANNING, "accept.accept", "claims.claim", "recorder._record", "leases.lapse", "clockwork._pass"}
+)
+"""Operations that `Write` names."""

@@ -1,6 +1,5 @@
 """Where the story is played: a founded store to copy for each run, and which deaths make the matrix."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from tests.crash.story import PLANS, Lived, Points, live, people
 from tests.simulation.county import found
 from tests.simulation.virtual import LoopClock, VirtualLoop
 from tests.simulation.world import settings_for
-from tests.stores import kind, store_url
+from tests.stores import copy, store_url
 from warnd.daemon import Files, read_files
 from warnd.settings import Settings
 
@@ -31,10 +30,10 @@ class Theatre:
         """Found the story's county once."""
         (folder / "plans.toml").write_text(PLANS, encoding="utf-8")
         settings = settings_for(folder, 'plans_file = "plans.toml"\n')
-        theatre = cls(folder, settings, read_files(settings))
-        if kind() == "sqlite":
-            theatre._found("founded")
-        return theatre
+        loop = VirtualLoop()
+        found(store_url(folder), folder, clock=LoopClock(loop), recipients=people())
+        loop.close()
+        return cls(folder, settings, read_files(settings))
 
     def play(self, kills: Deaths = ()) -> tuple[Points, Tally]:
         """Play the story on a store of its own and judge it.
@@ -53,16 +52,9 @@ class Theatre:
         return lived.points, tallies[0]
 
     def _fresh(self, name: str) -> str:
-        if kind() != "sqlite":
-            return self._found(name)
-        shutil.copy(self.folder / "founded.sqlite", self.folder / f"{name}.sqlite")
-        return store_url(self.folder, name)
-
-    def _found(self, name: str) -> str:
-        url, loop = store_url(self.folder, name), VirtualLoop()
-        found(url, self.folder, clock=LoopClock(loop), recipients=people())
-        loop.close()
-        return url
+        home = self.folder / name
+        home.mkdir()
+        return copy(self.folder, home)
 
 
 def every_point(points: Points) -> list[Deaths]:
