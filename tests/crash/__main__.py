@@ -46,7 +46,7 @@ def main() -> int:
 def _chosen() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description="Run the matrix of crashes and faults.")
     parser.add_argument("--write", type=Path, help="the document whose tables are renewed; without it they are printed")
-    parser.add_argument("--results", type=Path, default=Path("crash-results"), help="a folder for what has run already")
+    parser.add_argument("--results", type=Path, default=Path("var/crash"), help="a folder for what has run already")
     parser.add_argument("--kills", type=int, default=500, help="how many random kills")
     parser.add_argument("--seed", type=int, default=20260701, help="for the random kills")
     return parser.parse_args()

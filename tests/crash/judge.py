@@ -1,7 +1,7 @@
 """What must be true of a story however often its daemon died: the store's invariants, and what the world outside saw."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -53,7 +53,6 @@ class Tally:
     said: int = 0
     confirmed: int = 0
     lost: int = 0
-    where: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
         """Add what another run counted."""
