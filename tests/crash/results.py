@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +125,13 @@ def kept(folder: Path, name: str, run: Callable[[], Any]) -> Any:
 
 
 def _plain(found: Any) -> Any:
-    return [asdict(one) for one in found] if isinstance(found, list) else asdict(found)
+    return [_flat(one) for one in found] if isinstance(found, list) else _flat(found)
+
+
+def _flat(one: Any) -> dict[str, Any]:
+    """Return a finding's fields; `asdict` would rebuild each Counter and count its pairs."""
+    values = {each.name: getattr(one, each.name) for each in fields(one)}
+    return {name: asdict(value) if isinstance(value, Tally) else value for name, value in values.items()}
 
 
 def _made(name: str, document: Any) -> Any:
