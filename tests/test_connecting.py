@@ -18,6 +18,8 @@ from warnd.ledger.connecting import spread
 from warnd.ledger.postgres import SharedLedger
 from warnd.ledger.store import _parsed, open_engine, shown
 
+pytestmark = stores.only("postgresql", "a file has no server to connect to")
+
 
 @pytest.mark.parametrize(
     ("url", "hosts", "ports"),

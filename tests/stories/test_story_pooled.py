@@ -9,6 +9,8 @@ from tests.simulation.documents import cancel_of, flood
 from tests.waiting import until
 from warnd.clock import SystemClock
 
+pytestmark = stores.only("postgresql", "PgBouncer stands before PostgreSQL")
+
 SERVE = ("warnd", "serve", "--config", "{config}")
 
 

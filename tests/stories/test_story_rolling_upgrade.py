@@ -23,6 +23,7 @@ BEFORE = "4124cd5"  # The last version that knows two migrations; it serves SQLi
 SERVE = ("warnd", "serve", "--config", "{config}")
 
 
+@stores.only("sqlite", "the version before knows no other")
 async def test_the_version_before_finishes_on_the_migrated_store_and_this_one_takes_it_over(tmp_path: Path) -> None:
     tree = await asyncio.to_thread(version_at, BEFORE, tmp_path / "before")
     config, port, token = await asyncio.to_thread(_centre_of, tree, tmp_path)
@@ -47,6 +48,7 @@ async def test_the_version_before_finishes_on_the_migrated_store_and_this_one_ta
     engine.dispose()
 
 
+@stores.only("postgresql", "only there may two share a store")
 async def test_this_version_and_the_next_share_a_warning_and_this_one_can_start_again(tmp_path: Path) -> None:
     url = stores.new_database(empty=True)
     tree = await asyncio.to_thread(next_version, tmp_path / "next")
