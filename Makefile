@@ -23,9 +23,10 @@ help:
 demo: $(INSTALLED)
 	@$(BIN)/warnd demo $(if $(ONCE),--once)
 
-# Three at once, because most tests wait for a real server; a file stays whole, because its tests share one.
+# Three at once, because most tests wait for a real server; a file stays whole, because its tests share one. Then what has a store, on PostgreSQL.
 test: servers check
 	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile
+	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile --store postgresql
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
