@@ -26,6 +26,7 @@ from warnd.render import MessageFacts, Purpose, Templates, clip, facts, with_tai
 _START_WITHIN_S = 1.5  # After a claim; keeps every network call within the two seconds that a cancel allows.
 _BRIEF = 200  # Characters.
 _KEEP = 64  # Messages whose texts are kept ready.
+_INLINE_BYTES = 64 * 1024  # Longer documents are read in a thread, so that nothing else waits for them.
 _WORDLESS = frozenset({"web", "webhook"})  # Channels that say a message in a form of their own.
 
 
@@ -164,10 +165,17 @@ class Contents:
     async def _script(self, message_no: int) -> _Script:
         if message_no not in self._scripts:
             story = await self._ledger.read(messages.story, no=message_no)
+            script = await self._scripted(story)
             while len(self._scripts) >= _KEEP:
                 del self._scripts[next(iter(self._scripts))]
-            self._scripts[message_no] = script_of(story, sender_names=self._sender_names)
+            self._scripts[message_no] = script
+            return script
         return self._scripts[message_no]
+
+    async def _scripted(self, story: Story) -> _Script:
+        if len(story.warning.document) + len(story.about or b"") <= _INLINE_BYTES:
+            return script_of(story, sender_names=self._sender_names)
+        return await asyncio.to_thread(script_of, story, sender_names=self._sender_names)
 
 
 def script_of(story: Story, *, sender_names: Mapping[str, str]) -> _Script:

@@ -123,7 +123,7 @@ class Desk:
         row = next(one for one in chain if one.id == warning_id)
         if not any(one.state in {*_WAITING, *warnings.LIVE_STATES} and one.msg_type != "Cancel" for one in chain):
             raise WrongState(f"Warning {warning_id} is {row.state}; there is nothing left to cancel.")
-        alerts = [cap.parse(one.document) for one in chain if one.msg_type != "Cancel"]
+        alerts = [await self._reader.parse(one.document) for one in chain if one.msg_type != "Cancel"]
         identifier = f"{row.identifier}-cancel-{self._fresh_id()[:8]}"
         drafted = cancel_of(alerts, kind=kind, reason=reason, identifier=identifier, now=self._clock.now())
         return await self.submit(cap.write(drafted), by=by)

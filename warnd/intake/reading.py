@@ -94,22 +94,27 @@ class Reader:
         return await asyncio.to_thread(cap.parse, document)
 
     async def read(self, document: bytes, alert: cap.Alert) -> Reading:
-        """Judge a parsed document by every rule that does not need to know what came before it."""
+        """Judge a parsed document by every rule that does not need to know what came before it; long ones in a thread."""
+        cancel = alert.msg_type == "Cancel"
+        targets, revision = (Targets(), 0) if cancel else await self._resolve(document, alert)
+        if len(document) <= _INLINE_BYTES:
+            return self._judged(document, alert, targets=targets, directory_rev=revision)
+        return await asyncio.to_thread(self._judged, document, alert, targets=targets, directory_rev=revision)
+
+    def _judged(self, document: bytes, alert: cap.Alert, *, targets: Targets, directory_rev: int) -> Reading:
         cancel = alert.msg_type == "Cancel"
         level = None if cancel else cap.alert_level(alert, self._policy.levels)
-        targets, revision = (Targets(), 0) if cancel else await self._resolve(document, alert)
         plan = self._plan(alert, level)
         more = () if cancel else self._more(alert, level, plan=plan, targets=targets)
-        reasons = (*self._rules(alert), *more, *(() if cancel else await self._remarks(document, alert)))
         return Reading(
             document=document,
             alert=alert,
             content=cap.canonical_hash(alert),
             level=level,
             targets=targets,
-            directory_rev=revision,
+            directory_rev=directory_rev,
             plan=plan,
-            reasons=reasons,
+            reasons=(*self._rules(alert), *more, *(() if cancel else self._policy.remarks(alert))),
         )
 
     async def _resolve(self, document: bytes, alert: cap.Alert) -> tuple[Targets, int]:
@@ -129,11 +134,6 @@ class Reader:
             future_tolerance_s=self._policy.future_tolerance_s,
             levels=self._policy.levels,
         )
-
-    async def _remarks(self, document: bytes, alert: cap.Alert) -> tuple[Reason, ...]:
-        if len(document) <= _INLINE_BYTES:
-            return self._policy.remarks(alert)
-        return await asyncio.to_thread(self._policy.remarks, alert)
 
     def _more(
         self, alert: cap.Alert, level: Level | None, *, plan: Plan | None, targets: Targets
