@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +145,23 @@ def _haproxy(stack: ExitStack, cluster: Cluster, front: int) -> subprocess.Popen
     )
     (cluster.folder / "haproxy.cfg").write_text(told.partition("# The workers:")[0], "utf-8")
     return _run(stack, cluster.folder, "haproxy", "-db", "-f", cluster.folder / "haproxy.cfg")
+
+
+@contextmanager
+def web_front(ports: Sequence[int]) -> Iterator[str]:
+    """Run HAProxy before two workers as shipped; give its address. Skips where it is missing."""
+    if shutil.which("haproxy", path=_PATH) is None:
+        pytest.skip("haproxy is not installed")
+    folder, front = room(), free_port()
+    workers = {f"worker{number}.example.org:8080": f"127.0.0.1:{port}" for number, port in enumerate(ports, 1)}
+    head, _, rest = _filled("haproxy.cfg", {"bind :80": f"bind 127.0.0.1:{front}", **workers}).partition(
+        "# The database:"
+    )
+    (folder / "haproxy.cfg").write_text(head + rest.partition("# The workers:")[2].partition("\n")[2], "utf-8")
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        _run(stack, folder, "haproxy", "-db", "-f", folder / "haproxy.cfg")
+        yield f"http://127.0.0.1:{front}"
 
 
 def _filled(name: str, values: dict[str, str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import invariants
-from tests.fakes.patroni import patroni_cluster
+from tests import invariants, stores
+from tests.fakes.patroni import patroni_cluster, web_front
 from tests.fakes.postgres_pair import postgres_pair
 from tests.fakes.workers import Centre, One, centre_at
 from tests.simulation.documents import document, flood
@@ -61,6 +61,32 @@ async def test_a_primary_that_hangs_is_left_in_bounded_time(tmp_path: Path) -> N
             pair.primary.kill()
             await until(lambda: _done(made), timeout_s=90)
             made.check(invariants.check)
+
+
+async def test_any_worker_answers_behind_haproxy_and_one_that_dies_is_not_missed(tmp_path: Path) -> None:
+    async with _two_workers(stores.new_database(empty=True), tmp_path) as made:
+        alpha, beta = made.workers.values()
+        with web_front([alpha.http.base_url.port or 0, beta.http.base_url.port or 0]) as front:
+            async with httpx.AsyncClient(base_url=front, headers=alpha.http.headers, timeout=20) as anybody:
+                async with asyncio.timeout(20):
+                    while not await _reached(anybody):
+                        pass
+                async with anybody.stream("GET", "/events") as events:
+                    assert events.headers["content-type"].startswith("text/event-stream")
+                    assert await anext(events.aiter_bytes())
+                await alpha.kill()
+                statuses = [(await anybody.get("/healthz")).status_code for _ in range(40)]
+                assert set(statuses[-20:]) == {200}, statuses
+                body = document(flood(sent=SystemClock().now().replace(microsecond=0)))
+                answer = await anybody.post("/api/v1/warnings", content=body, headers={"Content-Type": "text/xml"})
+                assert answer.status_code == httpx.codes.CREATED, answer.text
+
+
+async def _reached(anybody: httpx.AsyncClient) -> bool:
+    try:
+        return (await anybody.get("/healthz")).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 @asynccontextmanager
