@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests import postgresql, stores
 from tests.fakes.command import run
 from tests.ports import free_port
-from warnd.ledger.store import StoreError, upgrade
+from warnd.ledger import trouble
+from warnd.ledger.store import StoreError, open_engine, upgrade
 
 pytestmark = stores.only("postgresql", "tells of its databases")
 
@@ -92,3 +94,27 @@ def test_a_password_file_opens_the_database(tmp_path: Path) -> None:
     ran = run("db", "upgrade", "--config", str(tmp_path / "warnd.toml"))
     assert (ran.code, ran.err) == (0, "")
     assert "another" not in ran.out
+
+
+UNFIT = {
+    "a number beyond the column": (
+        "INSERT INTO worker (writer, name, version, started_at, seen_at) VALUES ('', '', '', :at, 0)",
+        True,
+    ),
+    "a second copy": ("INSERT INTO meta (key, value) VALUES ('x', ''), ('x', :at)", True),
+    "a missing table": ("INSERT INTO nowhere VALUES (:at)", False),
+    "a missing column": ("UPDATE meta SET nothing = :at", False),
+    "a missing right": ("SET LOCAL ROLE pg_monitor; UPDATE meta SET value = ''", False),
+    "a connection that is lost": ("SELECT pg_terminate_backend(pg_backend_pid())", False),
+}
+
+
+@pytest.mark.parametrize(("statement", "unfit"), UNFIT.values(), ids=UNFIT.keys())
+def test_what_is_recorded_is_given_back_only_if_it_is_at_fault_itself(statement: str, *, unfit: bool) -> None:
+    engine = open_engine(stores.new_database())
+    values = {"at": 2**70} if ":at" in statement else {}
+    with pytest.raises(SQLAlchemyError) as refused, engine.begin() as conn:
+        conn.execute(text(statement), values)
+    engine.dispose()
+    assert trouble.unfit(refused.value) is unfit
+    assert trouble.passing(refused.value) is not unfit

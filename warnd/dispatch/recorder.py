@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.bell import Bell
 from warnd.channel import Outcome, Playback, Presence, Receipt, Reply, Report
@@ -25,8 +25,6 @@ from warnd.ledger.values import to_ms
 
 _GROUP_MAX = 500
 _RETRY_S = 1.0
-# What the driver says of values, as opposed to the state of the disk: to try the same again would change nothing.
-_NEVER_FITS = (IntegrityError, DataError, InterfaceError, ProgrammingError, ValueError, ArithmeticError)
 
 log = structlog.get_logger(__name__)
 
@@ -129,10 +127,10 @@ class Recorder:
         except asyncio.CancelledError:
             self._waiting = entries + self._waiting  # To be recorded after all; a second time changes nothing.
             raise
-        except _NEVER_FITS as error:
-            self._set_aside(entries, error)
-            return True
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError, ArithmeticError) as error:
+            if trouble.unfit(error):
+                self._set_aside(entries, error)
+                return True
             self._trouble = f"The store cannot be written: {trouble.told(error)} All of it is kept and tried again."
             log.error("recorder_cannot_commit", waiting=len(entries) + len(self._waiting), error=str(error))
             self._waiting = entries + self._waiting
