@@ -125,8 +125,9 @@ class LegMachine(RuleBasedStateMachine):
             longest = 0 if found_out else min(300_000 if leg.failures > 5 else 60_000, 2_000 * 2**leg.failures)
             assert self._now <= leg.due_at <= self._now + longest * jitter + 1
 
-    @rule()
-    def lapse(self) -> None:
+    @rule(dead=st.booleans())
+    def lapse(self, dead: bool) -> None:  # noqa: FBT001 - drawn
+        self.ground.now_ms += LEASE_MS * dead
         self.ground.run(leases.lapse, stamp=self.ground.stamp(), everyone=False)
         before = self._after("lapse")
         for no, was in before.items():

@@ -37,7 +37,7 @@ from tests.simulation.virtual import VirtualLoop, run, simulated
 from warnd.ledger.values import to_ms
 
 _SOON_S = 6.0  # In which a due leg is claimed while a daemon lives and nothing disturbs it.
-_CALM_S = 15.0
+_CALM_S = 9.0
 _LEASE = timedelta(seconds=130)
 
 
