@@ -13,7 +13,7 @@ from warnd.bell import Bell
 from warnd.ledger import events
 from warnd.ledger.store import Ledger
 
-_LOOK_S = 1.0
+_LOOK_S = 5.0  # Without a bell: for what other programs wrote, such as an import. The log can wait so long; a processor can rest.
 _PAGE = 500
 _BULK = frozenset(  # One line for each of a million tries is for whoever hunts a fault.
     {"attempt.submitting", "attempt.recorded", "evidence.rose", "receipt.matched", "playback"}
