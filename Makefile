@@ -39,7 +39,7 @@ servers:
 
 # One table at the end. Queues that are measured beside ours live in an environment of their own. BENCH_SCALE=0.1 is a quick look.
 bench: $(INSTALLED) $(PEERS)
-	$(BIN)/pytest -q -m bench tests/bench
+	$(BIN)/pytest -q -m bench tests/bench tests/fleet
 
 $(PEERS): tests/bench/peers.txt
 	@.ci/environment .venv-peers
