@@ -29,12 +29,6 @@ async def test_a_country(twilio_port: str, tmp_path: Path, table: Table) -> None
         turns, blocked, longest = await home.blocked()
         peak, opened = home.peak_mb(), home.number("SELECT sum(n) FROM counter WHERE region = '' AND state = 'open'")
         await home.served.kill()
-    claimed = home.number(_CLAIMED)
-    watch = Stopwatch()
-    async with house(tmp_path, COUNTRY, more=more, settled=True) as home:
-        answered_s = watch.s()
-        await until_seldom(lambda: home.number(_CLAIMED) > claimed, timeout_s=60)
-        first_claim_s = watch.s()
     name = f"{COUNTRY.people:,} people in {COUNTRY.villages:,} villages"
     table.add(f"{name}: memory at most", [peak], aim="<= 300 MB", met=peak <= 300, unit=" MB")
     table.add("  of which before the release", [before], aim="", met=None, unit=" MB")
@@ -42,6 +36,15 @@ async def test_a_country(twilio_port: str, tmp_path: Path, table: Table) -> None
     table.add("  coverage, p99", [coverage], aim="<= 100 ms", met=coverage <= 100, unit=" ms")
     table.add("  turns over 50 ms, of a million", [blocked / turns * 1e6], aim="0", met=blocked == 0)
     table.add("  the longest of the last minute", [longest * 1000], aim="<= 50 ms", met=longest <= 0.05, unit=" ms")
+    if not opened:
+        table.skip("start with open deliveries", "all were sent before it was killed; use a larger BENCH_SCALE")
+        return
+    claimed = home.number(_CLAIMED)
+    watch = Stopwatch()
+    async with house(tmp_path, COUNTRY, more=more, settled=True) as home:
+        answered_s = watch.s()
+        await until_seldom(lambda: home.number(_CLAIMED) > claimed, timeout_s=60)
+        first_claim_s = watch.s()
     table.add(
         f"start with {opened:,} open: first claim", [first_claim_s], aim="<= 2 s", met=first_claim_s <= 2, unit=" s"
     )
