@@ -138,10 +138,13 @@ def _unreached(conn: Connection) -> list[Any]:
 
 
 def _not_told_of_the_cancel(lived: Lived) -> list[Any]:
-    """Return whoever got the Alert or its Update and not the Cancel; who has it on one channel needs it on no other."""
+    """Return whoever got the Alert or its Update and not the Cancel; who has it on one channel needs it on no other.
+
+    Loudspeakers hear of it by their topic, and say so by the receipts that are looked at elsewhere.
+    """
     got: dict[str, set[str]] = defaultdict(set)
     for one in lived.outside.arrived:
-        if one.out.recipient is not None:
+        if one.out.recipient is not None and one.channel != "mqtt":
             got[_name(one)].add(one.out.recipient)
     return sorted((got["QH-1"] | got["QH-2"]) - got["QH-2-C"])
 

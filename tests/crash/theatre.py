@@ -1,6 +1,5 @@
 """Where the story is played: a founded store to copy for each run, and which deaths make the matrix."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +79,8 @@ def _at_the_start(points: Points) -> list[Deaths]:
     return [(under_way, under_way + step) for step in range(3)]
 
 
-def died(points: Sequence[tuple[str, ...]], deaths: Deaths) -> tuple[set[str], set[str]]:
-    """Return the names of the steps right before which, and right after which, these deaths came."""
-    before = {name for at in deaths for name in points[at]}
+def died(points: Points, deaths: Deaths) -> tuple[set[str], set[str]]:
+    """Return the names of the steps right before which, and right after which, the daemon of a run died at `deaths`."""
+    before = {name for names in points.died_before for name in names}
     after = {name for at in deaths if at for name in points[at - 1]}
     return before, after
