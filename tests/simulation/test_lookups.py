@@ -76,6 +76,23 @@ def test_what_had_not_left_goes_out_at_once_and_is_no_repeat(tmp_path: Path) -> 
     run(story(), loop)
 
 
+def test_what_is_found_in_doubt_twice_is_asked_about_once(tmp_path: Path) -> None:
+    """A worker that buries another takes up all that is in doubt, its own included."""
+    loop = VirtualLoop()
+
+    async def story() -> None:
+        lossy = each({OFFICER: first([LOST], accepts)})
+        async with running(tmp_path, loop=loop, phones=lossy, tell=_tells(Accepted("found:1"))) as world:
+            await world.release(flood(codes=(V[0],)))
+            await world.clock.sleep(1)
+            await world.daemon._engine.lookups.start()
+            await world.clock.sleep(30)
+            assert len(_asked(world)) == 1
+            await world.check_invariants()
+
+    run(story(), loop)
+
+
 def test_what_nobody_can_tell_is_repeated_after_its_wait_and_says_so(tmp_path: Path) -> None:
     loop = VirtualLoop()
 

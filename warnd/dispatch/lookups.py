@@ -45,6 +45,9 @@ class _Provider:
     finder: Finder
     by_sender: Sendered | None
     waiting: list[_Doubt] = field(default_factory=list)
+    taken_up: set[tuple[int, int]] = field(
+        default_factory=set
+    )  # A try in doubt is found more than once when a worker has died.
     under_way: int = 0
 
 
@@ -66,12 +69,13 @@ class Lookups:
         self._arrival = asyncio.Event()
 
     def doubt(self, channel: str, leg_no: int, number: int, *, sender: str = "") -> None:
-        """Take up an attempt whose fate is unknown; nothing happens if its channel cannot tell.
+        """Take up an attempt whose fate is unknown; nothing happens if its channel cannot tell, or is being asked already.
 
         `sender` had it; where nobody knows, all are asked.
         """
         provider = self._providers.get(channel)
-        if provider is not None:
+        if provider is not None and (leg_no, number) not in provider.taken_up:
+            provider.taken_up.add((leg_no, number))
             ask_at = self._clock.monotonic() + _PAUSES_S[0]
             heapq.heappush(provider.waiting, _Doubt(ask_at, leg_no, number, sender=sender))
             self._arrival.set()
@@ -104,12 +108,13 @@ class Lookups:
 
     async def _settle(self, provider: _Provider, one: _Doubt) -> None:
         """Ask once; what stays unknown is asked again a little later, as long as its leg waits."""
+        again = False
         try:
             if not await self._ledger.read(doubts.stands, leg_no=one.leg_no, number=one.number):
                 return
             outcome = await self._found(provider, one.sender, attempt_id(self._tag, one.leg_no, one.number))
             if isinstance(outcome, Unknown):
-                self._again(provider, one)
+                again = self._again(provider, one)
                 return
             tried = self._recorder.tried(leg_no=one.leg_no, number=one.number, token=-1, outcome=outcome, parts=1)
             await self._recorder.outcome(tried)
@@ -117,6 +122,8 @@ class Lookups:
             log.error("lookup_failed", leg=one.leg_no, error=str(error))
         finally:
             provider.under_way -= 1
+            if not again:
+                provider.taken_up.discard((one.leg_no, one.number))
 
     async def _found(self, provider: _Provider, sender: str, attempt: str) -> Outcome:
         try:
@@ -130,8 +137,11 @@ class Lookups:
             log.exception("finder_broke", attempt=attempt, error=str(error))
             return Unknown("the look-up failed")
 
-    def _again(self, provider: _Provider, one: _Doubt) -> None:
+    def _again(self, provider: _Provider, one: _Doubt) -> bool:
+        """Ask later once more; return False if it was asked often enough."""
         asked = one.asked + 1
-        if asked < len(_PAUSES_S):
-            ask_at = self._clock.monotonic() + _PAUSES_S[asked]
-            heapq.heappush(provider.waiting, _Doubt(ask_at, one.leg_no, one.number, asked, one.sender))
+        if asked == len(_PAUSES_S):
+            return False
+        ask_at = self._clock.monotonic() + _PAUSES_S[asked]
+        heapq.heappush(provider.waiting, _Doubt(ask_at, one.leg_no, one.number, asked, one.sender))
+        return True

@@ -56,9 +56,19 @@ def backoff_ms(failures: int, jitter: float) -> int:
 def record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Learned]:
     """Record a group of outcomes; those of attempts that somebody else took over no longer move the leg.
 
+    Of two about one attempt (both who asked the provider heard at once) the second finds what the first has written.
+
     Returns:
         The providers' references that these outcomes told, for reports that came before them.
     """
+    first: dict[tuple[int, int], Tried] = {}
+    again = [one for one in tried if first.setdefault((one.leg_no, one.number), one) is not one]
+    learned = _record(conn, list(first.values()), stamp=stamp)
+    return [*learned, *record(conn, again, stamp=stamp)] if again else learned
+
+
+def _record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[Learned]:
+    """Record outcomes of attempts that are all different."""
     rows = _rows(conn, tried)
     known = [(one, rows[one.leg_no, one.number]) for one in tried if (one.leg_no, one.number) in rows]
     _close_attempts(conn, known, stamp=stamp)
@@ -114,9 +124,6 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
     """Write the outcomes; an attempt that a report already proved failed stays failed, one that is settled stays settled."""
     if not known:
         return
-    first: dict[tuple[int, int], Tried] = {}
-    for one, _ in known:
-        first.setdefault((one.leg_no, one.number), one)
     execute_each(
         conn,
         "UPDATE attempt SET state = :state, ended_at = :now, reference = :reference, reason = :reason, parts = :parts "
@@ -129,7 +136,7 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
                 "parts": _parts(one),
                 **_columns(one.outcome),
             }
-            for one in first.values()
+            for one, _ in known
         ],
     )
     overtaken = [
