@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.fakes.released import NOW, STAMP, claim_all, founded, release
-from warnd.ledger import batons, leases, workers
+from warnd.ledger import batons, deliveries, leases, workers
 from warnd.ledger.events import Stamp
+from warnd.model.evidence import Evidence
 from warnd.model.level import Level
 
 SILENT_MS = 8_000
@@ -97,6 +98,21 @@ def test_a_worker_that_ends_gives_its_own_tries_up(engine: Engine) -> None:
         assert conn.execute(text(under_way)).scalar_one() > 0
         leases.give_up(conn, stamp=STAMP)
         assert conn.execute(text(under_way)).scalar_one() == 0
+
+
+def test_a_claim_that_was_not_heard_of_is_not_begun_again_for_somebody_who_has_answered_meanwhile(
+    engine: Engine,
+) -> None:
+    with engine.begin() as conn:
+        release(conn, Level.RED)
+        claimed = claim_all(conn, "sms")
+        answered = "SELECT delivery_no FROM leg WHERE no = :no"
+        delivery_no = conn.execute(text(answered), {"no": claimed[0].leg_no}).scalar_one()
+        deliveries.raise_evidence(conn, {delivery_no: Evidence.ACKNOWLEDGED}, stamp=STAMP)
+        assert leases.take_back(conn, lane="sms", claimed_at_ms=NOW, stamp=STAMP) == len(claimed)
+        states = {row.no: row.state for row in conn.execute(text("SELECT no, state FROM leg WHERE lane = 'sms'"))}
+        assert states[claimed[0].leg_no] == "done"
+        assert {states[one.leg_no] for one in claimed[1:]} == {"due"}
 
 
 def test_a_baton_is_held_by_one_until_it_is_given_up_or_dropped(engine: Engine) -> None:

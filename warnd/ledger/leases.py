@@ -54,9 +54,9 @@ def take_back(conn: Connection, *, lane: str, claimed_at_ms: int, stamp: Stamp) 
     )
     execute_each(
         conn,
-        "UPDATE leg SET state = 'due', due_at = :now, token = token + 1, owner = NULL, lease_until = NULL "
+        "UPDATE leg SET state = :state, due_at = :now, token = token + 1, owner = NULL, lease_until = NULL "
         "WHERE no = :no AND state = 'submitting'",
-        [{"no": row.no, "now": stamp.now_ms} for row in rows],
+        [{"no": row.no, "now": stamp.now_ms, "state": _onward(row, "due")} for row in rows],
     )
     by_message: dict[str, list[list[Any]]] = {}
     for row in rows:
@@ -64,6 +64,11 @@ def take_back(conn: Connection, *, lane: str, claimed_at_ms: int, stamp: Stamp) 
     for message_id, tries in by_message.items():
         events.append(conn, stamp=stamp, kind="attempt.recorded", message_id=message_id, data={"attempts": tries})
     return len(rows)
+
+
+def _onward(row: Row[Any], state: str) -> str:
+    """Return what a leg does next; whoever has answered by another channel meanwhile is not told again."""
+    return "done" if row.delivery_state == DeliveryState.SATISFIED else state
 
 
 def give_up(conn: Connection, *, stamp: Stamp) -> None:
@@ -89,7 +94,7 @@ def _lapse(conn: Connection, rows: Sequence[Row[Any]], *, stamp: Stamp) -> list[
             {
                 "no": row.no,
                 "due_at": stamp.now_ms + row.wait_ms,
-                "state": "done" if row.delivery_state == DeliveryState.SATISFIED else "waiting",
+                "state": _onward(row, "waiting"),
             }
             for row in rows
         ],
