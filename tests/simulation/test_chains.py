@@ -112,6 +112,38 @@ def test_an_update_of_two_chains_replaces_both_and_nobody_hears_that_anything_wa
     run(story(), loop)
 
 
+def test_a_chain_that_had_taken_another_over_cancels_nothing_when_it_is_taken_over_itself(tmp_path: Path) -> None:
+    loop = VirtualLoop()
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, speakers=speakers_of(VILLAGES)) as world:
+            rain = _named(flood(identifier="QH-0", codes=(COUNTY,), level="blue"), "强降雨")
+            await world.release(rain)  # The first, so that its chain is the one that goes on.
+            flood_id, storm_id = await world.release(FLOOD), await world.release(STORM)
+            await world.clock.sleep(30)
+            update_id = await world.release(both_updated(codes=(COUNTY,)))
+            await world.clock.sleep(30)
+            last = flood(
+                identifier="QH-6",
+                msg_type="Update",
+                references=(*cancel_of(rain).references, *cancel_of(FLOOD).references),
+                codes=(COUNTY,),
+                sent=FLOOD.sent + timedelta(minutes=3),
+                level="red",
+            )
+            last_id = await world.release(last)
+            await world.clock.sleep(60)
+            assert await world.state(update_id) == "superseded"
+            for home, first in ((f"home-{IN_SHIQIAO[0]}-0", storm_id), (f"home-{IN_LIULIN[0]}-0", flood_id)):
+                told = await _told_by(world, home)
+                assert first in told
+                assert told[-1] == last_id
+                assert not [one for one in world.texts_to(home) if one.message.kind == "cancel"], "nothing is over"
+            await world.check_invariants()
+
+    run(story(), loop)
+
+
 def test_those_of_the_other_chain_outside_the_new_area_are_told_so(tmp_path: Path) -> None:
     loop = VirtualLoop()
 

@@ -41,8 +41,13 @@ def taken_over(conn: Connection, chain_id: str) -> bool:
 
 
 def before(conn: Connection, message: Row[Any]) -> list[Row[Any]]:
-    """Return (no, chain_id) of the messages that this one ends or replaces, in a fixed order: its own chain's, then of those taken over."""
+    """Return (no, chain_id) of the messages that this one ends or replaces, in a fixed order: its own chain's, then of those taken over.
+
+    Where another chain has taken this one over, those that this one had taken over are its heir's, too: it alone tells their people.
+    """
     found = list(conn.execute(_BEFORE, {"chain": message.chain_id, "seq": message.seq}))
+    if taken_over(conn, message.chain_id):
+        return found
     taken = list(conn.execute(_TAKEN, {"chain": message.chain_id, "seq": message.seq}).scalars())
     seen = {message.chain_id}
     while taken:
