@@ -102,6 +102,10 @@ UNFIT = {
         True,
     ),
     "a second copy": ("INSERT INTO meta (key, value) VALUES ('x', ''), ('x', :at)", True),
+    "a value longer than its index takes": (
+        "INSERT INTO meta (key, value) SELECT string_agg(md5(CAST(n AS TEXT)), ''), '' FROM generate_series(1, 300) AS n",
+        True,
+    ),
     "a missing table": ("INSERT INTO nowhere VALUES (:at)", False),
     "a missing column": ("UPDATE meta SET nothing = :at", False),
     "a missing right": ("SET LOCAL ROLE pg_monitor; UPDATE meta SET value = ''", False),

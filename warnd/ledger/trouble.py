@@ -27,11 +27,14 @@ _CAUSES = {  # SQLSTATE, https://www.postgresql.org/docs/15/errcodes-appendix.ht
     "57P01": "the database server is being shut down",
     "57P03": "the database server is starting or stopping",
 }
+_TOO_MUCH = "54"  # Class of "program limit exceeded": a value longer than an index takes. The driver calls it the server's trouble.
 
 
 def passing(error: SQLAlchemyError) -> bool:
     """Say whether the store itself is in trouble, so that the same may be asked again; else what was asked is at fault."""
     if isinstance(error, DBAPIError):
+        if _state(error).startswith(_TOO_MUCH):
+            return False
         return isinstance(error, OperationalError) or error.connection_invalidated or _state(error) in _CAUSES
     return isinstance(error, NoTurn)
 
@@ -41,6 +44,8 @@ def unfit(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         if _of_postgresql(error) and (isinstance(error, InterfaceError) or _state(error) in _CAUSES):
             return False  # A connection that is lost, a right that is missing: no value's fault.
+        if _state(error).startswith(_TOO_MUCH):
+            return True
         return isinstance(error, IntegrityError | DataError | InterfaceError | ProgrammingError)
     return isinstance(error, ValueError | ArithmeticError)
 
