@@ -91,6 +91,16 @@ def test_a_modem_that_is_slower_than_a_text_in_two_segments_is_kept_busy(tmp_pat
         assert sent == 20 + 1, "a text every four seconds, from the first second on"
 
 
+def test_a_leg_that_was_refused_every_second_for_a_day_is_still_tried(tmp_path: Path) -> None:
+    with county(tmp_path) as conn:
+        release(conn, Level.RED)
+        conn.execute(text("UPDATE leg SET attempts = 86400, failures = 86400 WHERE lane = 'sms'"))
+        taken = claim(conn, 0)
+        assert {one.number for one in taken} == {86_401}
+        record(conn, taken, Failed("503"), 1)
+        assert not conn.execute(text("SELECT count(*) FROM leg WHERE state = 'submitting'")).scalar_one()
+
+
 def test_a_clock_that_is_put_back_an_hour_stops_no_lane(tmp_path: Path) -> None:
     with county(tmp_path) as conn:
         move_in(conn, village=VILLAGE, count=50)

@@ -33,6 +33,9 @@ metadata = MetaData(
 
 _No = BigInteger().with_variant(Integer, "sqlite")  # Only INTEGER is SQLite's rowid.
 Instant = BigInteger
+_Count = SmallInteger().with_variant(
+    Integer, "postgresql"
+)  # Of tries: one a second for a day is more than two bytes hold there.
 STANDING = (
     "turn",
     "good",
@@ -431,9 +434,9 @@ leg = Table(
     # or unknown; a repeat or the end comes at due_at unless proof comes first), done, failed (for good, or its tries are used up)
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("attempts", SmallInteger, nullable=False),  # All, whatever became of them; the newest attempt's number
-    Column("tries", SmallInteger, nullable=False),  # Those that a gateway took and that silence answered
-    Column("failures", SmallInteger, nullable=False),  # In a row
+    Column("attempts", _Count, nullable=False),  # All, whatever became of them; the newest attempt's number
+    Column("tries", _Count, nullable=False),  # Those that a gateway took and that silence answered
+    Column("failures", _Count, nullable=False),  # In a row
     Column("tries_max", SmallInteger, nullable=False),
     Column("wait_ms", Integer, nullable=False),
     Column("repeat", Integer, nullable=False),  # 1 = an earlier try may have arrived
@@ -482,7 +485,7 @@ attempt = Table(
     metadata,
     Column("no", _No, primary_key=True),
     Column("leg_no", _No, nullable=False),
-    Column("number", SmallInteger, nullable=False),
+    Column("number", _Count, nullable=False),
     Column("state", Text, nullable=False),  # submitting, accepted, failed, unknown (nobody knows whether it left)
     Column("repeat", Integer, nullable=False),
     Column("parts", SmallInteger, nullable=False),  # SMS segments it went out with
@@ -531,7 +534,7 @@ receipt = Table(
     Column("key", Text, nullable=False),  # What makes a second copy of it recognisable
     Column("attempt", Text),  # Our attempt id as the provider gave it back
     Column("leg_no", _No),
-    Column("number", SmallInteger),
+    Column("number", _Count),
     Column("delivery_no", _No),  # NULL = not matched (yet); kept and shown
     Column("evidence", SmallInteger, nullable=False),
     Column("failed", Integer, nullable=False),

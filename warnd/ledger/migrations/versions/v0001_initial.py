@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 
 _No = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Count = sa.SmallInteger().with_variant(sa.Integer(), "postgresql")
 
 _MOVES = [
     "held>in_review",
@@ -97,7 +98,7 @@ def _attempt() -> None:
         "attempt",
         sa.Column("no", _No, nullable=False),
         sa.Column("leg_no", _No, nullable=False),
-        sa.Column("number", sa.SmallInteger(), nullable=False),
+        sa.Column("number", _Count, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("parts", sa.SmallInteger(), nullable=False),
@@ -193,9 +194,9 @@ def _leg() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("attempts", sa.SmallInteger(), nullable=False),
-        sa.Column("tries", sa.SmallInteger(), nullable=False),
-        sa.Column("failures", sa.SmallInteger(), nullable=False),
+        sa.Column("attempts", _Count, nullable=False),
+        sa.Column("tries", _Count, nullable=False),
+        sa.Column("failures", _Count, nullable=False),
         sa.Column("tries_max", sa.SmallInteger(), nullable=False),
         sa.Column("wait_ms", sa.Integer(), nullable=False),
         sa.Column("repeat", sa.Integer(), nullable=False),
@@ -295,7 +296,7 @@ def _receipt() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Text(), nullable=True),
         sa.Column("leg_no", _No, nullable=True),
-        sa.Column("number", sa.SmallInteger(), nullable=True),
+        sa.Column("number", _Count, nullable=True),
         sa.Column("delivery_no", _No, nullable=True),
         sa.Column("evidence", sa.SmallInteger(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
