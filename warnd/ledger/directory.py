@@ -17,6 +17,8 @@ from warnd.model.region import Jurisdiction, is_national, prefix, stored_code, s
 
 _BUILT_IN = frozenset({"region_code", "adcode", "区划代码"})
 _PAGE = 1_000
+# Which version `v` of a recipient stands at the directory revision :rev.
+VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def recipient(conn: Connection, *, recipient_id: str) -> RecipientRow | None:
         text(
             "SELECT c.no, v.no AS version_no, c.id, v.kind, v.name, v.region, v.lang, v.phone, v.email, v.lat, v.lon, "
             "v.public_key FROM recipient c JOIN recipient_version v ON v.recipient_no = c.no "
-            "WHERE c.id = :id AND v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
+            f"WHERE c.id = :id AND {VISIBLE}"
         ),
         {"id": recipient_id, "rev": revision(conn)},
     ).one_or_none()

@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from warnd.ledger.directory import VISIBLE
 from warnd.ledger.legs import OBLIGED
 from warnd.ledger.values import many
 from warnd.model.region import path_codes, subtree
-
-_VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _terminals(conn: Connection, bounds: dict[str, Any]) -> int:
     n: int = conn.execute(
         text(
             "SELECT count(*) FROM region g JOIN recipient_version v ON v.region = g.code AND v.kind = 'terminal' "
-            f"WHERE g.path >= :low AND g.path < :high AND {_VISIBLE}"
+            f"WHERE g.path >= :low AND g.path < :high AND {VISIBLE}"
         ),
         bounds,
     ).scalar_one()
@@ -95,7 +94,7 @@ def unwilling(conn: Connection, *, recipients: Collection[int], rev: int) -> lis
     """Return (id, channel, address, since) of those of the recipients who asked for no more messages, by id."""
     statement = many(
         "SELECT r.id, o.channel, o.address, o.since FROM recipient r JOIN recipient_version v ON v.recipient_no = r.no "
-        f"JOIN opt_out o ON o.channel = 'sms' AND o.address = v.phone WHERE r.no IN :nos AND {_VISIBLE} ORDER BY r.id",
+        f"JOIN opt_out o ON o.channel = 'sms' AND o.address = v.phone WHERE r.no IN :nos AND {VISIBLE} ORDER BY r.id",
         "nos",
     )
     return list(conn.execute(statement, {"nos": sorted(recipients), "rev": rev})) if recipients else []
@@ -103,14 +102,14 @@ def unwilling(conn: Connection, *, recipients: Collection[int], rev: int) -> lis
 
 def _seats_below(conn: Connection, bounds: dict[str, Any], roles: Collection[str]) -> list[Row[Any]]:
     statement = many(
-        f"{_SEAT} WHERE g.path >= :low AND g.path < :high AND s.role IN :roles AND {_VISIBLE}", "roles", of=str
+        f"{_SEAT} WHERE g.path >= :low AND g.path < :high AND s.role IN :roles AND {VISIBLE}", "roles", of=str
     )
     return list(conn.execute(statement, {**bounds, "roles": sorted(roles)}))
 
 
 def _seats_above(conn: Connection, roots: Sequence[str], roles: Collection[str], rev: int) -> list[Row[Any]]:
     above = sorted({code for path in roots for code in path_codes(path)[:-1]})
-    statement = many(f"{_SEAT} WHERE g.code IN :codes AND s.role IN :roles AND {_VISIBLE}", "codes", "roles", of=str)
+    statement = many(f"{_SEAT} WHERE g.code IN :codes AND s.role IN :roles AND {VISIBLE}", "codes", "roles", of=str)
     return list(conn.execute(statement, {"codes": above, "roles": sorted(roles), "rev": rev})) if above else []
 
 
@@ -118,7 +117,7 @@ def _households(conn: Connection, bounds: dict[str, Any]) -> Iterator[tuple[str,
     rows = conn.execute(
         text(
             "SELECT v.lang, count(*) AS n FROM region g JOIN recipient_version v ON v.region = g.code AND v.kind = 'household' "
-            f"WHERE g.path >= :low AND g.path < :high AND v.phone IS NOT NULL AND {_VISIBLE} "
+            f"WHERE g.path >= :low AND g.path < :high AND v.phone IS NOT NULL AND {VISIBLE} "
             f"AND (NOT EXISTS (SELECT 1 FROM opt_out o WHERE o.channel = 'sms' AND o.address = v.phone) OR {OBLIGED}) GROUP BY v.lang"
         ),
         bounds,
@@ -133,13 +132,13 @@ def _lonely(conn: Connection, bounds: dict[str, Any]) -> list[Row[Any]]:
         text(
             "SELECT code, name, terminals, live, officer FROM (SELECT g.code, g.name, g.path, "
             "(SELECT count(*) FROM recipient_version v WHERE v.region = g.code AND v.kind = 'terminal' "
-            f"AND {_VISIBLE}) AS terminals, "
+            f"AND {VISIBLE}) AS terminals, "
             "(SELECT count(*) FROM recipient_version v JOIN recipient r ON r.no = v.recipient_no "
             "JOIN terminal_state t ON t.terminal = r.id AND t.drill = 0 AND t.online = 1 "
             "AND t.last_seen >= :now - 3000 * coalesce(t.heartbeat_s, 60) "
-            f"WHERE v.region = g.code AND v.kind = 'terminal' AND {_VISIBLE}) AS live, "
+            f"WHERE v.region = g.code AND v.kind = 'terminal' AND {VISIBLE}) AS live, "
             "EXISTS (SELECT 1 FROM seat s JOIN recipient_version v ON v.no = s.version_no WHERE s.region = g.code "
-            f"AND s.role = 'information_officer' AND {_VISIBLE} "
+            f"AND s.role = 'information_officer' AND {VISIBLE} "
             "AND (v.phone IS NOT NULL OR v.email IS NOT NULL OR v.apprise IS NOT NULL)) AS officer "
             "FROM region g WHERE g.path >= :low AND g.path < :high AND g.tier = 'village') AS village "
             "WHERE live = 0 OR NOT officer ORDER BY path LIMIT :listed"

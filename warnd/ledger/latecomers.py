@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger import planning, succession
+from warnd.ledger import carrying, succession
 from warnd.ledger.values import many
 from warnd.model.plan import Plan
 
@@ -19,7 +19,7 @@ def tell(conn: Connection, delivery_nos: Iterable[int]) -> None:
     for row in _late(conn, sorted(set(delivery_nos))):
         newest = _newest(conn, row)
         if newest is not None:
-            planning.carry_range(
+            carrying.carry_range(
                 conn,
                 message=newest,
                 plan=Plan.from_dict(json.loads(newest.plan)),
@@ -27,7 +27,7 @@ def tell(conn: Connection, delivery_nos: Iterable[int]) -> None:
                 after=row.no - 1,
                 upto=row.no,
                 channels=_channels(conn, row.no) | {"mqtt"},  # A terminal that heard by a topic had no leg.
-                whom=planning.Whom.EVERYBODY,
+                whom=carrying.Whom.EVERYBODY,
             )
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from warnd.ledger.directory import find_jurisdiction
+from warnd.ledger.directory import VISIBLE, find_jurisdiction
 from warnd.model.region import Jurisdiction, path_codes, subtree
-
-_VISIBLE = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
 
 
 def expand(
@@ -43,9 +41,9 @@ def _insert(conn: Connection, message: Row[Any], *, low: str, high: str, limit: 
             "INSERT INTO target (message_no, code, path, tier, ancestor, has_terminal, has_officer) "
             "SELECT :no, g.code, g.path, g.tier, 0, "
             "CASE WHEN g.tier = 'village' THEN CASE WHEN EXISTS (SELECT 1 FROM recipient_version v "
-            f"WHERE v.region = g.code AND v.kind = 'terminal' AND {_VISIBLE}) THEN 1 ELSE 0 END END, "
+            f"WHERE v.region = g.code AND v.kind = 'terminal' AND {VISIBLE}) THEN 1 ELSE 0 END END, "
             "CASE WHEN g.tier = 'village' THEN CASE WHEN EXISTS (SELECT 1 FROM seat s JOIN recipient_version v ON v.no = s.version_no "
-            f"WHERE s.region = g.code AND s.role = 'information_officer' AND {_VISIBLE} "
+            f"WHERE s.region = g.code AND s.role = 'information_officer' AND {VISIBLE} "
             "AND (v.phone IS NOT NULL OR v.email IS NOT NULL OR v.apprise IS NOT NULL)) THEN 1 ELSE 0 END END "
             "FROM region g WHERE g.path >= :low AND g.path < :high AND g.from_rev <= :rev ORDER BY g.path LIMIT :limit "
             "ON CONFLICT (message_no, code) DO UPDATE SET ancestor = 0, has_terminal = excluded.has_terminal, "

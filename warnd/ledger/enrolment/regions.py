@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
-from warnd.ledger.directory import revision
+from warnd.ledger.directory import VISIBLE, revision
 from warnd.ledger.schema import region
 from warnd.ledger.values import many
 from warnd.model.gazetteer import keys
@@ -94,13 +94,12 @@ def users(conn: Connection, *, codes: Sequence[str]) -> dict[str, str]:
     return found
 
 
-_CURRENT = "v.from_rev <= :rev AND (v.to_rev IS NULL OR v.to_rev > :rev)"
 _USERS = {
     "alias": "SELECT region, scheme || ' ' || value FROM region_alias WHERE region IN :codes",
     "a seat of recipient": "SELECT s.region, c.id FROM seat s JOIN recipient_version v ON v.no = s.version_no "
-    f"JOIN recipient c ON c.no = v.recipient_no WHERE s.region IN :codes AND {_CURRENT}",
+    f"JOIN recipient c ON c.no = v.recipient_no WHERE s.region IN :codes AND {VISIBLE}",
     "recipient": "SELECT v.region, c.id FROM recipient_version v JOIN recipient c ON c.no = v.recipient_no "
-    f"WHERE v.region IN :codes AND {_CURRENT}",
+    f"WHERE v.region IN :codes AND {VISIBLE}",
 }
 
 
