@@ -21,7 +21,7 @@ from warnd.dispatch.pace import LaneLimits, Places, Purse
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.senders import Senders
 from warnd.dispatch.sending import Sending
-from warnd.ledger import claims, detours, leases
+from warnd.ledger import claims, detours, leases, messages
 from warnd.ledger.allotment import Room, Terms
 from warnd.ledger.claims import Claimed
 from warnd.ledger.events import Stamp
@@ -32,6 +32,7 @@ _LOOK_S = 1.0  # Without a bell: for legs that become due by time alone, and for
 _RETRY_S = 1.0
 _LEASE_MARGIN_S = 15.0  # Beyond the longest send: for rendering, and for a recorder that waits for its disk.
 _CHUNK = 500
+_PROMPT_S = 0.5  # Beside what a try may wait until it begins, within the two seconds that a Cancel allows.
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,7 @@ class Lane:
             cost=self._purse.cost,
             over=self._places.free,
         )
+        self._claimed_at = float("-inf")
         self._bypass_at = float("-inf")
         self._unheard: list[int] = []  # When claims were made of which the store did not say whether they stand.
 
@@ -93,7 +95,7 @@ class Lane:
                     await self._bell.wait(self._pause_s(), since=rings)
                 for sender in dict.fromkeys(one.sender for one in claimed):
                     part = [one for one in claimed if one.sender == sender]
-                    send = self._sending.send(part, claimed_at=self._clock.monotonic())
+                    send = self._sending.send(part, claimed_at=self._claimed_at)
                     sends.create_task(send, name=f"send:{self.name}")
 
     def problem(self) -> str | None:
@@ -138,6 +140,7 @@ class Lane:
             return []
         room = Room(room.cancels, room.urgent, 0) if urgent else room
         terms = Terms(self._limits.rate_per_s, room, offers, spent=sum(spent.values()))
+        asked_at = self._clock.monotonic()
         try:
             claimed = await self._ledger.write(
                 claims.claim, lane=self.name, limit=room.cancels, lease_ms=self._lease_ms, stamp=stamp, terms=terms
@@ -149,7 +152,24 @@ class Lane:
         self._purse.took(len(claimed))
         for one in claimed:
             self._places.take(one.sender)
+        self._claimed_at = await self._since(asked_at, claimed)
         return claimed
+
+    async def _since(self, asked_at: float, claimed: list[Claimed]) -> float:
+        """Return from when on these tries count as claimed.
+
+        They were at some moment between asking and hearing. Where that is long (a network that stalls, a process that was stopped) a Cancel
+        may have come since: then from the asking, so that what is too late is not begun.
+        """
+        heard_at = self._clock.monotonic()
+        if not claimed or heard_at - asked_at <= _PROMPT_S:
+            return heard_at
+        try:
+            stand = await self._ledger.read(messages.all_open, nos={one.message_no for one in claimed})
+        except SQLAlchemyError as error:
+            log.error("claim_not_looked_after", lane=self.name, error=str(error))
+            return asked_at
+        return heard_at if stand else asked_at
 
     async def _take_back(self) -> None:
         """Make due again what was claimed without our hearing of it: a server may die between its commit and its answer."""

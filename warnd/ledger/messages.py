@@ -1,6 +1,6 @@
 """Messages: what deliveries are made for. Opening one starts the planner on it; closing one withdraws it with a single row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events
 from warnd.ledger.events import Stamp
-from warnd.ledger.values import dumps
+from warnd.ledger.values import dumps, many
 from warnd.model.plan import Plan
 
 FIRST_STAGE = "publications"
@@ -104,6 +104,12 @@ def close(conn: Connection, *, message_id: str, closed_as: str, stamp: Stamp) ->
     )
     events.append(conn, stamp=stamp, kind="message.closed", message_id=message_id, data={"as": closed_as})
     return True
+
+
+def all_open(conn: Connection, *, nos: Collection[int]) -> bool:
+    """Say whether none of these messages is closed."""
+    statement = many("SELECT count(*) FROM message WHERE no IN :nos AND closed_as IS NOT NULL", "nos")
+    return bool(conn.execute(statement, {"nos": sorted(nos)}).scalar_one() == 0)
 
 
 def find(conn: Connection, *, no: int) -> Row[Any]:
