@@ -1,11 +1,13 @@
 """Of several workers one plans; when it has stopped in the middle another goes on where it stopped."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from tests import invariants
 from tests.fakes.manual_clock import ManualClock
@@ -16,6 +18,7 @@ from tests.stores import store_url
 from warnd.bell import Bell
 from warnd.dispatch.planner import Planner
 from warnd.ledger import messages
+from warnd.ledger.door import Operation, P, T
 from warnd.ledger.events import Stamp
 from warnd.ledger.messages import NewMessage
 from warnd.ledger.planning import Means, Pace
@@ -104,3 +107,43 @@ async def test_who_has_planned_everything_lets_the_others_begin_at_once(ledger: 
 
     await ledger.write(again)
     assert await beta.step()
+
+
+class Impatient:
+    """A slow store that gives larger chunks up: its statements may take only so long."""
+
+    def __init__(self, inner: Ledger, clock: ManualClock, *, most: int) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._most = most
+        self.refused = 0
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._inner.read(op, *args, **kwargs)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        pace = kwargs["pace"]
+        assert isinstance(pace, Pace)
+        if max(pace.rows, pace.regions) > self._most:
+            self.refused += 1
+            raise OperationalError("INSERT", {}, Exception("canceling statement due to statement timeout"))
+        await self._clock.advance(2)
+        return await self._inner.write(op, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def test_a_chunk_that_the_store_does_not_finish_is_tried_smaller(ledger: Ledger) -> None:
+    clock = ManualClock(START)
+    impatient = Impatient(ledger, clock, most=10)
+    means = Means(channels=frozenset({"sms", "mqtt"}), jurisdiction=())
+    planner = Planner(impatient, clock, means=means, pace=Pace(40, 80), writer="one", bell=Bell())
+    for _ in range(3):
+        refused, _ = await asyncio.gather(planner.step(), clock.advance(1))
+        assert not refused
+        assert planner.problem() is not None
+    while await planner.step():
+        assert planner.problem() is None
+    assert impatient.refused == 3, "it stays small until all is planned"
+    assert await ledger.read(_stage) == "planned"

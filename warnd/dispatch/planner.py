@@ -18,6 +18,8 @@ _LOOK_S = 1.0
 _RETRY_S = 1.0
 _BATON = "planning"
 _BATON_MS = 2_000
+_SMALLEST = 1_024  # The least part of a chunk: a few rows.
+_QUICK_S = 1.0  # A store that makes a chunk in this time can be asked for twice as much.
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +46,7 @@ class Planner:
         self._writer = writer
         self._bell = bell
         self._alone = alone
+        self._part = 1  # Chunks are so many times smaller since the store last refused one.
         self._trouble: str | None = None
 
     def problem(self) -> str | None:
@@ -59,19 +62,23 @@ class Planner:
     async def step(self) -> bool:
         """Make one chunk; return False if there was nothing to plan."""
         stamp = Stamp(to_ms(self._clock.now()), self._writer)
+        began = self._clock.monotonic()
         try:
             if not await self._ledger.read(_called_for, stamp=stamp, alone=self._alone):
                 self._trouble = None  # Another worker may have planned what this one could not.
                 return False
-            message_id = await self._ledger.write(
-                _step, means=self._means, pace=self._pace, stamp=stamp, alone=self._alone
-            )
+            pace = self._pace.part(self._part)
+            message_id = await self._ledger.write(_step, means=self._means, pace=pace, stamp=stamp, alone=self._alone)
         except SQLAlchemyError as error:
+            # What a store bounds (time for a statement, memory, disk) may be enough for less.
+            self._part = min(2 * self._part, _SMALLEST)
             self._trouble = f"Deliveries cannot be planned: {trouble.told(error)} Planning goes on where it stopped."
             log.error("planning_failed", error=str(error))
             await self._clock.sleep(_RETRY_S)
             return False
         self._trouble = None
+        if self._clock.monotonic() - began < _QUICK_S:
+            self._part = max(1, self._part // 2)
         if message_id is None:
             return False
         self._bell.ring()

@@ -30,6 +30,10 @@ class Pace:
     regions: int = 2_000
     rows: int = 4_000
 
+    def part(self, of: int) -> "Pace":
+        """Return a pace for chunks that are so many times smaller."""
+        return Pace(regions=max(1, self.regions // of), rows=max(1, self.rows // of))
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
