@@ -12,6 +12,8 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.outcomes import PATIENCE, backoff_ms, give_way
 from warnd.model.evidence import DeliveryState
 
+_BREACHES = 5_000  # Marked in one pass at the end of lives, so that it holds the write lock for at most about 150 ms.
+
 # Warnings that may be complete: planned whole, with every publication out. Their open deliveries are in the counters. Strangers' browsers
 # are not waited for: some are never on again, and a hundred thousand of them would be looked at twice a second.
 _FINISHED = (
@@ -81,17 +83,24 @@ def _set(conn: Connection, leg_no: int, *, state: str, due_at: int, failures: in
     )
 
 
-def expire(conn: Connection, *, stamp: Stamp) -> list[str]:
-    """End what has outlived its warning: messages close, warnings become expired. Return the ids of the messages."""
+def expire(conn: Connection, *, stamp: Stamp, limit: int = _BREACHES) -> list[str]:
+    """End what has outlived its warning: messages close, warnings become expired. Return the ids of the messages.
+
+    A message of which more than `limit` deliveries are late and not marked yet is closed in a later pass; no try of it is claimed.
+    """
     over = list(
         conn.execute(
             text("SELECT no, id FROM message WHERE closed_as IS NULL AND expires_at <= :now ORDER BY no"),
             {"now": stamp.now_ms},
         )
     )
+    closed: list[str] = []
     for message in over:  # What was due within its life is a breach, even if nobody was there to see the hour pass.
-        deliveries.mark_breaches(conn, message_no=message.no, limit=None, stamp=stamp)
+        limit -= deliveries.mark_breaches(conn, message_no=message.no, limit=limit, stamp=stamp)
+        if limit <= 0:
+            break
         messages.close(conn, message_id=message.id, closed_as="expired", stamp=stamp)
+        closed.append(message.id)
     waiting = conn.execute(
         text(
             "SELECT id, state FROM warning WHERE (state IN ('held', 'in_review', 'dispatching', 'completed') "
@@ -100,9 +109,10 @@ def expire(conn: Connection, *, stamp: Stamp) -> list[str]:
         ),
         {"now": stamp.now_ms},
     )
-    for row in list(waiting):
+    open_still = {message.id for message in over} - set(closed)
+    for row in [each for each in waiting if each.id not in open_still]:
         warnings.move(conn, warning_id=row.id, old=row.state, new="expired", stamp=stamp, by="clock")
-    return [message.id for message in over]
+    return closed
 
 
 def complete(conn: Connection, *, stamp: Stamp) -> list[str]:
