@@ -14,10 +14,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
 from tests import postgresql
-from warnd.ledger.store import InlineLedger, open_inline, upgrade
+from warnd.ledger.store import InlineLedger, open_engine, open_inline, upgrade
 
 KINDS = ("sqlite", "postgresql")
 _TEMPLATE = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
@@ -66,6 +66,17 @@ def _leads_here(path: Path) -> bool:
     }
     files = (_TESTS.parent.joinpath(*name.split(".")).with_suffix(".py") for name in wanted)
     return any(_leads_here(each) for each in files if each.exists())
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """Read a store beside whoever serves it, or after them."""
+    engine = open_engine(url, begin="BEGIN")
+    try:
+        with engine.connect() as conn, conn.begin():
+            yield conn
+    finally:
+        engine.dispose()
 
 
 def store_url(folder: Path, name: str = "warnd") -> str:

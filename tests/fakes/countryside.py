@@ -9,8 +9,8 @@ import os
 import stat
 import sys
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from tests.fakes.served import Served, serving
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
-from tests.stores import store_url
+from tests.stores import reading, store_url
 from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.store import open_engine
@@ -127,15 +127,9 @@ class Countryside:
         """What the daemon wrote about itself."""
         return (self.folder / "serve.log").read_text("utf-8")
 
-    @contextmanager
-    def store(self) -> Iterator[Connection]:
+    def store(self) -> AbstractContextManager[Connection]:
         """Read the store beside the daemon."""
-        engine = open_engine(store_url(self.folder), begin="BEGIN")
-        try:
-            with engine.connect() as conn, conn.begin():
-                yield conn
-        finally:
-            engine.dispose()
+        return reading(store_url(self.folder))
 
     def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         """Return what a query finds in the store."""

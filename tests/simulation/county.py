@@ -15,11 +15,26 @@ COUNTY = "519999000000"
 TOWNSHIPS = ("519999101000", "519999102000")
 VILLAGES = tuple(f"519999{township}{village}" for township in ("101", "102") for village in ("201", "202", "203"))
 
+_BOTH_PORTS = """
+[mqtt]
+host = "127.0.0.1"
+signing_key_file = "live.pem"
+[mqtt.drill]
+port = 8884
+signing_key_file = "drill.pem"
+"""
 _REGIONS = """code,name,tier,parent,lat,lon,population,name_en
 519999,清河县,county,,30.0,103.0,60000,Qinghe County
 519999101,柳林镇,township,519999,30.05,103.05,20000,Liulin
 519999102,石桥镇,township,519999,30.15,103.05,20000,Shiqiao
 """
+
+
+def with_drills(folder: Path) -> str:
+    """Return the settings of a centre that drills, too; the keys that they name are not read where wires are scripted."""
+    for name in ("live.pem", "drill.pem"):
+        (folder / name).write_text("not read here: nothing is signed", encoding="utf-8")
+    return _BOTH_PORTS
 
 
 def regions_csv() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES
+from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, with_drills
 from tests.simulation.documents import cancel_of, flood
 from tests.simulation.virtual import VirtualLoop, run
 from tests.simulation.world import OPERATOR, World, running, settings_for, speakers_of
@@ -197,23 +197,11 @@ def _forget(conn: Connection, *, attempt: str) -> None:
     )
 
 
-_DRILL = """
-[mqtt]
-host = "127.0.0.1"
-signing_key_file = "live.pem"
-[mqtt.drill]
-port = 8884
-signing_key_file = "drill.pem"
-"""
-
-
 def test_a_real_warning_ends_the_drill_where_it_is_and_leaves_others_alone(tmp_path: Path) -> None:
     loop = VirtualLoop()
 
     async def story() -> None:
-        for name in ("live.pem", "drill.pem"):
-            (tmp_path / name).write_text("not read here: the wires are scripted", encoding="utf-8")
-        settings = settings_for(tmp_path, _DRILL)
+        settings = settings_for(tmp_path, with_drills(tmp_path))
         async with running(tmp_path, loop=loop, speakers=speakers_of(VILLAGES), settings=settings) as world:
             drill_id = await world.release(replace(FLOOD, identifier="D-1", status="Exercise"))
             elsewhere_id = await world.release(replace(STORM, identifier="D-2", status="Exercise"))

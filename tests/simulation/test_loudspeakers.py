@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.acts import answering, each, loudspeakers
-from tests.simulation.county import VILLAGES, recipients_csv
+from tests.simulation.county import VILLAGES, recipients_csv, with_drills
 from tests.simulation.documents import flood
 from tests.simulation.virtual import START, VirtualLoop, run
 from tests.simulation.world import OPERATOR, World, accepts, playback, resumed, running, settings_for, speakers_of
@@ -195,23 +195,11 @@ def test_presence_confirms_nothing(tmp_path: Path) -> None:
     run(story(), loop)
 
 
-_DRILL = """
-[mqtt]
-host = "127.0.0.1"
-signing_key_file = "live.pem"
-[mqtt.drill]
-port = 8884
-signing_key_file = "drill.pem"
-"""
-
-
 def test_a_drill_uses_its_own_lanes_is_marked_and_never_public(tmp_path: Path) -> None:
     loop = VirtualLoop()
 
     async def story() -> None:
-        for name in ("live.pem", "drill.pem"):
-            (tmp_path / name).write_text("not read here: the wires are scripted", encoding="utf-8")
-        settings = settings_for(tmp_path, _DRILL)
+        settings = settings_for(tmp_path, with_drills(tmp_path))
         async with running(tmp_path, loop=loop, speakers=speakers_of(V), settings=settings) as world:
             alert_id = await world.release(flood(status="Exercise"))
             await world.clock.sleep(60)

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ from tests.invariants import Standing, check, never_fell, standing, whoever_hear
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import cancel_of, document, flood
-from tests.stores import store_url
+from tests.stores import reading, store_url
 from tests.waiting import until
 from warnd.cli.demo.handsets import Behaviour, Handsets
 from warnd.clock import SystemClock
@@ -58,15 +57,9 @@ class Centre:
     url: str
     port: int
 
-    @contextmanager
-    def store(self) -> Iterator[Connection]:
+    def store(self) -> AbstractContextManager[Connection]:
         """Read the store beside, or after, the daemon."""
-        engine = open_engine(self.url, begin="BEGIN")
-        try:
-            with engine.connect() as conn, conn.begin():
-                yield conn
-        finally:
-            engine.dispose()
+        return reading(self.url)
 
     def out(self) -> list[dict[str, str]]:
         """Return the texts in the spool, in the order of their writing."""

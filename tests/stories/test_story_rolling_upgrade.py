@@ -16,7 +16,7 @@ from tests.waiting import until
 from warnd.clock import SystemClock
 from warnd.ledger.migrations import version
 from warnd.ledger.migrations.readers import require
-from warnd.ledger.store import open_engine, upgrade
+from warnd.ledger.store import upgrade
 from warnd.model.cap import Alert
 
 BEFORE = "4124cd5"  # The last version that knows two migrations; it serves SQLite only.
@@ -42,10 +42,8 @@ async def test_the_version_before_finishes_on_the_migrated_store_and_this_one_ta
         async with _caller(served, token) as caller:
             told = (await caller.get("/api/v1/warnings")).json()["warnings"]
         assert {each["identifier"] for each in told} == {"QH-1", "QH-2", "QH-3"}
-    engine = open_engine(url, begin="BEGIN")
-    with engine.begin() as conn:
+    with stores.reading(url) as conn:
         invariants.check(conn)
-    engine.dispose()
 
 
 @stores.only("postgresql", "only there may two share a store")
@@ -95,11 +93,8 @@ def _centre_of(tree: Path, folder: Path) -> tuple[Path, int, str]:
 
 
 def _stands_at(url: str) -> str | None:
-    engine = open_engine(url, begin="BEGIN")
-    with engine.begin() as conn:
-        at = version(conn)
-    engine.dispose()
-    return at
+    with stores.reading(url) as conn:
+        return version(conn)
 
 
 async def _start(made: Centre, name: str, *, tree: Path | None = None) -> One:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from tests.fakes.loudspeaker import key
 from tests.fakes.manual_clock import ManualClock
-from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found
+from tests.simulation.county import COUNTY, TOWNSHIPS, VILLAGES, found, with_drills
 from tests.simulation.virtual import START, LoopClock
 from warnd.clock import Clock
 from warnd.daemon import Files, read_files
@@ -35,12 +35,6 @@ node.languages = ["zh", "en"]
 store.url = "sqlite:///warnd.sqlite"
 sms.spool.dir = "spool"
 plans_file = "{plans}"
-[mqtt]
-host = "127.0.0.1"
-signing_key_file = "live.pem"
-[mqtt.drill]
-port = 8884
-signing_key_file = "drill.pem"
 """
 
 
@@ -153,10 +147,9 @@ def settings_and_files() -> tuple[Settings, Files]:
     """Return what every daemon of every scenario is set to, read once."""
     with tempfile.TemporaryDirectory(prefix="warnd-seeds-") as place:
         folder = Path(place)
-        for name in ("live.pem", "drill.pem"):
-            (folder / name).write_text("not read here: the channels' other sides are simulated", encoding="utf-8")
         config = folder / "warnd.toml"
-        config.write_text(_CONFIG.format(plans=Path(__file__).with_name("plans.toml")), encoding="utf-8")
+        plans = Path(__file__).with_name("plans.toml")
+        config.write_text(_CONFIG.format(plans=plans) + with_drills(folder), encoding="utf-8")
         settings = load(config, {})
         files = read_files(settings)
     authority = Authority(superiors={"flood@qinghe.example": frozenset({SUPERIOR})})
