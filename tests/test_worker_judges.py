@@ -111,7 +111,7 @@ async def test_who_leaves_gives_up_its_place(ledger: Away) -> None:
     await alpha.leave()
     assert [one.name for one in await ledger.read(workers.present)] == ["beta"]
     stamp = Stamp(to_ms(machine.now()), "writer of beta")
-    (gone,) = await ledger.write(workers.bury, before_ms=0 + 1, stamp=stamp)
+    (gone,) = await ledger.write(workers.bury, before_ms=1, stamp=stamp)
     assert gone.name == "alpha"
 
 
