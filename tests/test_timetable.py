@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
 
 from tests.fakes.manual_clock import ManualClock
+from tests.simulation.world import Wire, accepts
 from tests.stores import store_url
+from warnd.channel import Finding
 from warnd.daemon.chores import chores
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.timetable import Job, Timetable
@@ -23,6 +25,7 @@ from warnd.ledger import cleanup, events, periodic
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger, open_inline, upgrade
 from warnd.ledger.values import to_ms
+from warnd.model.evidence import Evidence
 from warnd.settings import load
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -267,3 +270,20 @@ async def test_the_settings_give_jobs_their_hours(ledger: Ledger, tmp_path: Path
         "audit": "Europe/Berlin",
     }
     assert [await job.work() for job in jobs] == [None, None]
+
+
+class Broken(Wire):
+    """A channel whose look at its provider ends otherwise than agreed."""
+
+    async def probe(self) -> Sequence[Finding]:
+        raise OSError("no route")
+
+
+async def test_a_channel_whose_probe_breaks_is_in_trouble_and_no_end_of_the_daemon(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    file = tmp_path / "warnd.toml"
+    file.write_text('[periodic]\ncleanup = "never"\naudit = "never"\nprobe = "0 6 * * *"\n', "utf-8")
+    channels = {"sms": Broken("sms", Evidence.DELIVERED, accepts)}
+    (job,) = chores(load(file, {}), ledger, ManualClock(), channels=channels)
+    assert await job.work() == "sms (probe): it broke: no route"

@@ -1,12 +1,12 @@
 """The periodic jobs: what they do, made of parts that exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 from apscheduler.triggers.cron import CronTrigger
 
-from warnd.channel import Channel, Prober
+from warnd.channel import Channel, Finding, Prober
 from warnd.clock import Clock
 from warnd.dispatch.timetable import Job
 from warnd.ledger import cleanup, events
@@ -64,8 +64,18 @@ async def _probe(channels: Mapping[str, Channel]) -> str | None:
     for name, channel in channels.items():
         if not isinstance(channel, Prober):
             continue
-        for finding in await channel.probe():
+        for finding in await _findings(name, channel):
             if finding.wrong is not None:
                 log.warning("channel_unfit", channel=name, about=finding.about, wrong=finding.wrong)
                 wrong.append(f"{name} ({finding.about}): {finding.wrong}")
     return "; ".join(wrong) or None
+
+
+async def _findings(name: str, channel: Prober) -> Sequence[Finding]:
+    try:
+        return await channel.probe()
+    except (
+        Exception
+    ) as error:  # The edge to other people's code: one that breaks is in trouble, and the daemon goes on.
+        log.exception("probe_broke", channel=name, error=str(error))
+        return [Finding("probe", wrong=f"it broke: {error}")]
