@@ -37,6 +37,13 @@ class Outcome:
     tally: Tally
 
 
+def _put(path: Path, words: str) -> None:
+    """Change a file whole: the daemon looks at it all the time."""
+    fresh = path.with_name(f"{path.name}.fresh")
+    fresh.write_text(words, "utf-8")
+    fresh.rename(path)
+
+
 async def _full(here: Centre) -> str:
     """Fill the disk, and free it once operators have been told."""
     filling = here.folder / _STORE / "filling"
@@ -49,16 +56,16 @@ async def _full(here: Centre) -> str:
 
 
 async def _read_only(here: Centre) -> str:
-    (here.folder / TROUBLE).write_text(READ_ONLY, "utf-8")
+    _put(here.folder / TROUBLE, READ_ONLY)
     told = await _told(here)
-    (here.folder / TROUBLE).write_text("", "utf-8")
+    _put(here.folder / TROUBLE, "")
     return told
 
 
 async def _slow(here: Centre) -> str:
-    (here.folder / TROUBLE).write_text(SLOW, "utf-8")
+    _put(here.folder / TROUBLE, SLOW)
     await _for(6.0)
-    (here.folder / TROUBLE).write_text("", "utf-8")
+    _put(here.folder / TROUBLE, "")
     return ""
 
 
@@ -85,7 +92,7 @@ async def _set(here: Centre, by_s: float) -> str:
     """Set the clock wrong and, a little later, right again."""
     for off in (by_s, 0.0):
         await _for(1.5)
-        (here.folder / CLOCK).write_text(str(off), "utf-8")
+        _put(here.folder / CLOCK, str(off))
     return ""
 
 
