@@ -115,6 +115,17 @@ def test_a_claim_that_was_not_heard_of_is_not_begun_again_for_somebody_who_has_a
         assert {states[one.leg_no] for one in claimed[1:]} == {"due"}
 
 
+def test_what_was_begun_in_the_same_moment_is_not_taken_back(engine: Engine) -> None:
+    with engine.begin() as conn:
+        release(conn, Level.RED)
+        claimed = claim_all(conn, "sms")
+        begun = {(claimed[0].leg_no, claimed[0].number)}
+        taken = leases.take_back(conn, lane="sms", claimed_at_ms=NOW, stamp=STAMP, begun=begun)
+        assert taken == len(claimed) - 1
+        left = conn.execute(text("SELECT no FROM leg WHERE lane = 'sms' AND state = 'submitting'")).scalars()
+        assert list(left) == [claimed[0].leg_no]
+
+
 def test_a_baton_is_held_by_one_until_it_is_given_up_or_dropped(engine: Engine) -> None:
     def take(stamp: Stamp) -> bool:
         with engine.begin() as conn:

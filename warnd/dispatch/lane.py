@@ -84,6 +84,8 @@ class Lane:
         self._claimed_at = float("-inf")
         self._bypass_at = float("-inf")
         self._unheard: list[int] = []  # When claims were made of which the store did not say whether they stand.
+        self._heard_ms = 0
+        self._heard: set[tuple[int, int]] = set()  # Of the newest moment: clocks are set back by a little, too.
 
     async def run(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Claim and send until `stopping` says so; then wait for what is under way to be recorded."""
@@ -152,6 +154,10 @@ class Lane:
         self._purse.took(len(claimed))
         for one in claimed:
             self._places.take(one.sender)
+        self._heard = {(one.leg_no, one.number) for one in claimed} | (
+            self._heard if self._heard_ms == stamp.now_ms else set()
+        )
+        self._heard_ms = stamp.now_ms
         self._claimed_at = await self._since(asked_at, claimed)
         return claimed
 
@@ -176,7 +182,7 @@ class Lane:
         while self._unheard:
             stamp = Stamp(to_ms(self._clock.now()), self._writer)
             found = await self._ledger.write(
-                leases.take_back, lane=self.name, claimed_at_ms=self._unheard[0], stamp=stamp
+                leases.take_back, lane=self.name, claimed_at_ms=self._unheard[0], stamp=stamp, begun=self._heard
             )
             self._unheard.pop(0)
             if found:

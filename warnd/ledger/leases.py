@@ -38,13 +38,16 @@ def lapse(conn: Connection, *, stamp: Stamp, everyone: bool, gone: Collection[st
     return _lapse(conn, [unique[no] for no in sorted(unique)], stamp=stamp)
 
 
-def take_back(conn: Connection, *, lane: str, claimed_at_ms: int, stamp: Stamp) -> int:
+def take_back(
+    conn: Connection, *, lane: str, claimed_at_ms: int, stamp: Stamp, begun: Collection[tuple[int, int]] = ()
+) -> int:
     """Make tries due again that this worker claimed for a lane at that time, and never began: it did not hear that its claim stood.
 
-    They fail without a trace outside, so that the next try is no repeat. Returns how many there were.
+    They fail without a trace outside, so that the next try is no repeat. `begun` are those (leg, number) that it heard of and began in the
+    same moment. Returns how many there were.
     """
     whose = {"lane": lane, "writer": stamp.writer, "at": claimed_at_ms}
-    rows = conn.execute(_UNHEARD, whose).all()
+    rows = [row for row in conn.execute(_UNHEARD, whose) if (row.no, row.attempts) not in begun]
     of = [{"no": row.no, "number": row.attempts, "now": stamp.now_ms, "reason": _NEVER_BEGUN} for row in rows]
     execute_each(
         conn,
