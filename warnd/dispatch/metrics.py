@@ -74,9 +74,10 @@ class Metrics:
         """Count deliveries that passed a blocked lane by."""
         self._bypassed.labels(lane).inc(deliveries)
 
-    def receipt(self, kind: str) -> None:
-        """Count one committed receipt."""
-        self._receipts.labels(kind).inc()
+    def receipts(self, committed: Mapping[str, int]) -> None:
+        """Count committed receipts by kind."""
+        for kind, count in committed.items():
+            self._receipts.labels(kind).inc(count)
 
     def recording(self, outcome: Literal["made", "failed"]) -> None:
         """Count one recording."""

@@ -6,6 +6,7 @@ being committed the next one gathers, which makes groups as large as the load de
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -138,11 +139,12 @@ class Recorder:
             return False
         self._trouble = None
         self._metrics.commit(self._clock.monotonic() - began)
+        self._metrics.receipts(
+            Counter(type(one.what).__name__.lower() for one in entries if not isinstance(one.what, Tried))
+        )
         answers = iter(reached)
         for entry in entries:
             answer = next(answers) if isinstance(entry.what, Playback) else None
-            if not isinstance(entry.what, Tried):
-                self._metrics.receipt(type(entry.what).__name__.lower())
             if not entry.done.done():  # Whoever waited may have been cancelled; the commit stands.
                 entry.done.set_result(answer)
         self._bell.ring()

@@ -1,13 +1,14 @@
 """Puts the web together: the API, the public site, what channels want called back, health."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from warnd.bell import Bell
 from warnd.channel import Channel
@@ -20,6 +21,7 @@ from warnd.web.answering import Answering, Links
 from warnd.web.audio import Recordings
 from warnd.web.body import BodyLimit
 from warnd.web.cached import Endpoint, open_to_all
+from warnd.web.callbacks import Callbacks
 from warnd.web.desk import Desk
 from warnd.web.display import Boards
 from warnd.web.docs import OPENAPI, Docs
@@ -96,7 +98,6 @@ def create_app(
         redirect_slashes=False,
         middleware=[Middleware(BodyLimit)],
     )
-    _guard(app, https=public_url.startswith("https:"))
     open_pages = min(SITE_STREAMS_MAX, connections.most() // 2)
     app.state.doors = Doors(
         ledger=ledger,
@@ -121,9 +122,9 @@ def create_app(
     shown = Site(ledger=ledger, clock=clock, bell=bell)
     places = Places(ledger=ledger, clock=clock, jurisdiction=node.jurisdiction)
     pages = Pages(site=shown, places=places, sheets=sheets, sender_names=sender_names or {})
-    Errors(app, page=pages.error)
-    # First, for they are looked for in this order: a gateway posts a receipt for each of a million texts.
-    app.router.routes.extend(route for channel in channels for route in channel.routes())
+    called_back = [route for channel in channels for route in channel.routes()]
+    _front(app, called_back, errors=Errors(app, page=pages.error), https=public_url.startswith("https:"))
+    app.router.routes.extend(called_back)
     app.include_router(warnings.router)
     app.include_router(terminals.router)
     app.openapi = documented(app)  # type: ignore[method-assign] # FastAPI's own way to change the document
@@ -143,10 +144,14 @@ def create_app(
     return app
 
 
-def _guard(app: FastAPI, *, https: bool) -> None:
-    """Put the headers round everything: the answer to a crash is made outside of all middleware that is given by the usual way."""
+def _front(app: FastAPI, called_back: Sequence[BaseRoute], *, errors: Errors, https: bool) -> None:
+    """Put the headers and the callbacks before everything."""
+    # The answer to a crash is made outside of all middleware that is given by the usual way.
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: SecurityHeaders(build(), https=https)  # type: ignore[method-assign] # the one door
+    guard = partial(SecurityHeaders, https=https)
+    app.build_middleware_stack = lambda: Callbacks(  # type: ignore[method-assign] # the one door
+        guard(build()), called_back, answer=errors.answer, guard=guard
+    )
 
 
 def _public(pages: Pages, *, site: Site, places: Places, sheets: Sheets) -> list[Route]:

@@ -43,27 +43,36 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on with a body that is counted and timed."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        promised = dict(scope["headers"]).get(b"content-length", b"0")
-        give_up_at = asyncio.get_running_loop().time() + self._whole_s
-        seen, whole = 0, False
-
-        async def bounded() -> Message:
-            nonlocal seen, whole
-            if whole:
-                return await receive()  # Only the end of the connection comes now; a stream waits for it for hours.
-            if promised.isdigit() and (len(promised) > _DIGITS or int(promised) > MAX_BYTES):
-                raise _ended(413)
-            message = await _by(give_up_at, receive)
-            seen += len(message.get("body", b""))
-            if seen > MAX_BYTES:
-                raise _ended(413)
-            whole = not message.get("more_body", False)
-            return message
-
+        bounded = limited(scope, receive, whole_s=self._whole_s) if scope["type"] == "http" else receive
         await self._app(scope, bounded, send)
+
+
+def limited(scope: Scope, receive: Receive, *, whole_s: float = WHOLE_S) -> Receive:
+    """Return where a request's body comes from, counted and timed: it raises HTTPException 413 and 408."""
+    give_up_at = asyncio.get_running_loop().time() + whole_s
+    seen, whole = 0, False
+
+    async def bounded() -> Message:
+        nonlocal seen, whole
+        if whole:
+            return await receive()  # Only the end of the connection comes now; a stream waits for it for hours.
+        if not seen and _promises_too_much(scope):
+            raise _ended(413)
+        message = await _by(give_up_at, receive)
+        seen += len(message.get("body", b""))
+        if seen > MAX_BYTES:
+            raise _ended(413)
+        whole = not message.get("more_body", False)
+        return message
+
+    return bounded
+
+
+def _promises_too_much(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return value.isdigit() and (len(value) > _DIGITS or int(value) > MAX_BYTES)
+    return False
 
 
 async def _by(give_up_at: float, receive: Receive) -> Message:

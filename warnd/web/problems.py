@@ -129,6 +129,7 @@ class Errors:
     """How errors of the whole application are answered: problem details under /api/, `page` elsewhere."""
 
     def __init__(self, app: FastAPI, *, page: Any) -> None:
+        self._app = app
         self._page = page
         app.add_exception_handler(Problem, _on_problem)
         app.add_exception_handler(UnknownWarning, _on_unknown_warning)
@@ -139,6 +140,13 @@ class Errors:
         app.add_exception_handler(HTTPException, self._on_http)
         app.add_exception_handler(SQLAlchemyError, self._on_store)
         app.add_exception_handler(Exception, self._on_crash)
+
+    async def answer(self, request: Request, error: Exception) -> Response:
+        """Return what is answered for an error, as the application itself would."""
+        known: Mapping[Any, Any] = self._app.exception_handlers
+        answering = next(known[kind] for kind in type(error).__mro__ if kind in known)
+        told: Response = await answering(request, error)
+        return told
 
     async def _on_http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

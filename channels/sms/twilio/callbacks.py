@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -28,6 +28,8 @@ INBOUND_PATH = "/receipts/twilio/inbound"
 _AGAIN_S = 5.0
 _KEPT = 10_000  # Replies that were taken, and receipts that wait for the ledger.
 _STALE = timedelta(minutes=15)  # Twilio posts an answer at once, and once; what comes later was kept by somebody.
+_RAW = ("MessageSid", "MessageStatus", "ErrorCode")
+_ASKED = b"attempt="
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # What may stand in an address; which letters Twilio gives is its own affair.
 _LATER = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": f"{_AGAIN_S:.0f}"})
@@ -108,7 +110,7 @@ class Callbacks:
         return endpoint
 
     async def _status(self, request: Request, form: Form) -> Response:
-        attempt = request.query_params.get("attempt", "")
+        attempt = _attempt(request)
         if not _ATTEMPT.fullmatch(attempt):
             raise HTTPException(400, "The address has no attempt.")
         sid, status = _sid(form), form.get("MessageStatus") or form.get("SmsStatus") or ""
@@ -124,7 +126,6 @@ class Callbacks:
             return _DONE
         if sent is not None and word.evidence is Evidence.ACCEPTED and sent.fate in {"accepted", "over"}:
             return _DONE  # The answer to our call said the same, and it is committed.
-        raw = {name: form[name][:100] for name in ("MessageSid", "MessageStatus", "ErrorCode") if name in form}
         report = Report(
             NAME,
             attempt,
@@ -132,7 +133,7 @@ class Callbacks:
             failed=word.failed,
             permanent=word.permanent,
             reason=word.reason,
-            raw=urlencode(raw, errors="replace"),
+            raw="&".join([f"{name}={quote_plus(form[name][:100], errors='replace')}" for name in _RAW if name in form]),
         )
         if sent is not None:
             self._recall.name(sent, sid)
@@ -185,6 +186,14 @@ class Callbacks:
             log.warning("twilio_receipt_not_committed", cause=f"{type(error).__name__}: {error}")
             return False
         return True
+
+
+def _attempt(request: Request) -> str:
+    """Return the attempt of the address that we gave; what somebody has added to it does not matter."""
+    query: bytes = request.scope.get("query_string", b"")
+    if query.startswith(_ASKED) and b"&" not in query and b"%" not in query:
+        return query[len(_ASKED) :].decode("latin-1")
+    return request.query_params.get("attempt", "")
 
 
 def _sid(form: Form) -> str:
