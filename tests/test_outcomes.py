@@ -50,3 +50,11 @@ def test_of_two_answers_that_differ_the_first_decides_and_acceptance_is_kept(con
         {"no": one.leg_no},
     ).scalars()
     assert evidence == 1
+
+
+def test_a_number_of_segments_that_cannot_be_is_not_believed_and_spoils_nothing(conn: Connection) -> None:
+    no = release(conn, Level.RED)
+    tries = claim_all(conn, "sms")
+    told = [_told(one.leg_no, one.token, Accepted("SM1", segments=10**30)) for one in tries]
+    outcomes.record(conn, told, stamp=STAMP)
+    assert tallies.segments(conn, [no]) == {no: {"sms": 2 * len(tries)}}

@@ -18,6 +18,7 @@ from warnd.ledger.events import Stamp
 from warnd.ledger.references import Learned
 from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
+from warnd.model.sms import PARTS_MAX
 
 _BASE_MS = 2_000
 _CAP_MS = 60_000
@@ -154,9 +155,9 @@ def _close_attempts(conn: Connection, known: Sequence[tuple[Tried, Row[Any]]], *
 
 
 def _parts(one: Tried) -> int:
-    """Return how many parts went out: the provider bills what it counted."""
+    """Return how many parts went out: the provider bills what it counted, unless that is nonsense."""
     counted = one.outcome.segments if isinstance(one.outcome, Accepted) else None
-    return counted or one.parts
+    return counted if counted and counted <= PARTS_MAX else one.parts
 
 
 def _columns(outcome: Outcome) -> dict[str, str | None]:
