@@ -1,9 +1,11 @@
 """The line to Twilio's API: its own library, over an HTTP class of ours.
 
-The library's own class ignores its time-out, keeps no `Retry-After`, and reads answers of any size. Knows nothing of attempts and outcomes.
+The library's own class ignores its time-out, keeps no `Retry-After`, reads answers of any size, and takes most of the time that a text
+takes. Knows nothing of attempts and outcomes.
 """
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -12,19 +14,17 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
-import aiohttp
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 from twilio.rest.api.v2010.account import AccountContext
 
 from channels.retry_after import retry_after_s
+from channels.sms.twilio.wire import AnswerError, NoLineError, Wire
 from warnd.clock import Clock
 
-_ANSWER_MAX = 1_000_000  # Bytes; fifty messages of a list are about 60 KB.
-_KEEPALIVE_S = 10.0  # Shorter than any server's, so that a try seldom begins on a connection that is just being closed.
 _SILENT = logging.getLogger("warnd.twilio.library")
 
 
@@ -68,38 +68,37 @@ class Link:
         self.account_sid = account_sid
         self._auth_token = auth_token
         self.base_url = base_url
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2, sock_connect=timeout_s / 2)
+        self._timeout_s = timeout_s
         self._connections = connections
         self._clock = clock
         self._ahead = timedelta()  # Of Twilio's clock before ours: a centre's clock may be wrong by minutes.
         self._users = 0
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
         self._account: AccountContext | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold the connections; whoever opens it too shares them, and the last one closes."""
         if self._users == 0:
-            self._session = self._connected()
+            self._wire = self._connected()
         self._users += 1
         try:
             yield
         finally:
             self._users -= 1
-            if self._users == 0 and self._session is not None:
-                session, self._session, self._account = self._session, None, None
-                await session.close()
+            if self._users == 0 and self._wire is not None:
+                wire, self._wire, self._account = self._wire, None, None
+                await wire.close()
 
-    def _connected(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S)
-        session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
-        authorization = aiohttp.encode_basic_auth(self.account_sid, self._auth_token)
-        http = _Http(session, authorization, self._clock, told_time=self._told_time)
+    def _connected(self) -> Wire:
+        wire = Wire(self.base_url, timeout_s=self._timeout_s, connections=self._connections)
+        user = base64.b64encode(f"{self.account_sid}:{self._auth_token}".encode()).decode()
+        http = _Http(wire, f"Basic {user}", self._clock, told_time=self._told_time)
         # An environment of our own: TWILIO_EDGE and TWILIO_REGION would send the texts to another host.
         client = Client(self.account_sid, self._auth_token, http_client=http, environment={"TWILIO": "warnd"})
         client.api.base_url = self.base_url
         self._account = client.api.v2010.accounts(self.account_sid)
-        return session
+        return wire
 
     def now(self) -> datetime:
         """Return the time by Twilio's clock, as far as its latest answer to a question told."""
@@ -128,12 +127,14 @@ async def heeded() -> AsyncIterator[None]:
         yield
     except LinkError:
         raise
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+    except NoLineError as error:
         raise NotTakenError(f"no connection: {error}") from error
     except TimeoutError as error:
         raise DoubtfulError("no answer in time") from error
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         raise DoubtfulError(f"connection lost: {type(error).__name__}") from error
+    except AnswerError as error:
+        raise DoubtfulError(str(error)) from error
     # The library trusts what it parses.
     except (ValueError, OverflowError, TypeError, KeyError, AttributeError) as error:
         raise DoubtfulError("the answer is no message") from error
@@ -142,12 +143,10 @@ async def heeded() -> AsyncIterator[None]:
 class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
     """What the library sends through: see the module."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, authorization: str, clock: Clock, *, told_time: Callable[[str], None]
-    ) -> None:
+    def __init__(self, wire: Wire, authorization: str, clock: Clock, *, told_time: Callable[[str], None]) -> None:
         super().__init__(_SILENT, True, None)
         self._told_time = told_time
-        self._session = session
+        self._wire = wire
         self._authorization = authorization
         self._clock = clock
 
@@ -166,26 +165,34 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # The library is not typed.
 
         Raises:
             RefusedError: The status is not 2xx.
-            DoubtfulError: The answer is too large or no text.
-            aiohttp.ClientError, TimeoutError: There was no whole answer.
+            DoubtfulError: The answer is no text.
+            OSError, AnswerError: There was no whole answer; see `Wire.call`.
         """
-        del (
-            auth,
-            timeout,
-            allow_redirects,
-        )  # The session's; Twilio never redirects, and a redirected text would be a leak.
-        headers = {**(headers or {}), "Authorization": self._authorization}
-        body = "&".join([f"{name}={_quoted(str(value))}" for name, value in data.items()]).encode() if data else None
-        async with self._session.request(
-            method, url, params=params or None, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            text = await _text(response)
-            if method == "GET" and "Date" in response.headers:
-                self._told_time(response.headers["Date"])
-            if not response.ok or response.status >= 300:  # noqa: PLR2004 - beyond 2xx
-                wait_s = retry_after_s(response.headers.get("Retry-After"), now=self._clock.now())
-                raise RefusedError(response.status, _code(text), retry_after_s=wait_s)
-            return Response(response.status, text, response.headers)
+        # The wire's; Twilio never redirects, and a redirected text would be a leak.
+        del auth, timeout, allow_redirects
+        body = "&".join([f"{name}={_quoted(str(value))}" for name, value in data.items()]).encode() if data else b""
+        url = f"{url}?{urlencode(params)}" if params else url
+        head = _head(method, url, self._authorization, tuple((headers or {}).items()))
+        answer = await self._wire.call(b"%s%d\r\n\r\n%s" % (head, len(body), body))
+        text = _text(answer.body)
+        if method == "GET" and (date := answer.told(b"date")) is not None:
+            self._told_time(date)
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - 2xx
+            wait_s = retry_after_s(answer.told(b"retry-after"), now=self._clock.now())
+            raise RefusedError(answer.status, _code(text), retry_after_s=wait_s)
+        return Response(answer.status, text, {})
+
+
+@lru_cache(maxsize=64)
+def _head(method: str, url: str, authorization: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Return a request up to the number of its body's bytes; that of every text is the same."""
+    parts = urlsplit(url)
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{parts.query}" if parts.query else "")
+    told = {"Host": parts.netloc.rpartition("@")[2], **dict(headers), "Authorization": authorization}
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise NotTakenError("a header of the request has two lines")
+    return ("\r\n".join([*lines, "Content-Length: "])).encode("latin-1")
 
 
 @lru_cache(maxsize=1024)
@@ -194,12 +201,7 @@ def _quoted(value: str) -> str:
     return quote_plus(value, errors="replace")
 
 
-async def _text(response: aiohttp.ClientResponse) -> str:
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > _ANSWER_MAX:
-            raise DoubtfulError("the answer is too large")
+def _text(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
