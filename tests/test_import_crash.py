@@ -51,7 +51,17 @@ raise SystemExit("it should have been dead by now")
 
 def die(register: Register, what: str, content: str, *, pages: int, prune: bool = False) -> None:
     path = register.file(content, f"{what}-new.csv")
-    arguments = [sys.executable, "-c", DYING, what, str(register.folder), register.url, str(path), str(pages), str(prune)]
+    arguments = [
+        sys.executable,
+        "-c",
+        DYING,
+        what,
+        str(register.folder),
+        register.url,
+        str(path),
+        str(pages),
+        str(prune),
+    ]
     root = Path(__file__).parents[1]
     ended = subprocess.run(
         arguments,

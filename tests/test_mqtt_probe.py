@@ -12,6 +12,7 @@ from tests.fakes.loudspeaker import TERMINAL
 from tests.fakes.mqtt import PASSWORD, USERS, client, retained
 from tests.fakes.mqtt_daemon import daemon, drill, live
 from tests.fakes.scripted_broker import ScriptedBroker, scripted_broker
+from tests.waiting import until
 from warnd.channel import Accepted, Finding, Prober
 from warnd.model.loudspeaker import LIVE_ROOT
 
@@ -82,3 +83,14 @@ async def test_what_a_broker_refuses_or_leaves_unanswered_is_named(other: Script
     async with scripted_broker(other):
         found = await _one(replace(live(other.host, other.port), timeout_s=0.3))
     assert told in str(found.wrong)
+
+
+async def test_a_look_that_is_given_up_ends_without_a_fault() -> None:
+    """Periodic work gives a look that takes too long up; the session then settles what nobody waits for."""
+    other = ScriptedBroker(puback=lambda _number: None)
+    async with scripted_broker(other):
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(_one(replace(live(other.host, other.port), timeout_s=30)))
+            await until(lambda: other.published)
+            looking.cancel()
+        assert looking.cancelled()

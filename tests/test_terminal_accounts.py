@@ -70,9 +70,7 @@ class Centre:
 @pytest.fixture(params=["password files", "dynamic security"])
 def centre(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Centre]:
     dynamic = request.param == "dynamic security"
-    found(
-        store_url(tmp_path), tmp_path, clock=SystemClock(), recipients=recipients_csv(households=0)
-    )
+    found(store_url(tmp_path), tmp_path, clock=SystemClock(), recipients=recipients_csv(households=0))
     for name, key in (("live", LIVE_KEY), ("drill", DRILL_KEY)):
         (tmp_path / f"{name}.pem").write_bytes(private_key_pem(key))
     (tmp_path / "admin-password").write_text(ADMIN_PASSWORD)

@@ -17,5 +17,8 @@ async def until(condition: Callable[[], object], *, timeout_s: float = 15.0) -> 
     while not condition():
         assert loop.time() < give_up_at, f"still not true after {timeout_s:g} s: {condition}"
         waking = loop.create_future()
-        loop.call_later(_LOOK_AGAIN_S, waking.set_result, None)
-        await waking
+        timer = loop.call_later(_LOOK_AGAIN_S, waking.set_result, None)
+        try:
+            await waking
+        finally:
+            timer.cancel()  # Whoever waits may be cancelled first.

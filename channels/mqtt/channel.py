@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from starlette.routing import BaseRoute
 
-from channels.mqtt.fate import Answered, Fate, Lost, NotSent, Parcel, TooLarge
+from channels.mqtt.fate import Answered, Fate, Lost, NotSent, Parcel, TooLarge, fate_of
 from channels.mqtt.inbox import Inbox
 from channels.mqtt.line import Line
 from channels.mqtt.options import LineOptions, MqttOptions
@@ -70,12 +70,10 @@ class Mqtt:
 
     async def beat(self, topic: str, payload: bytes) -> str | None:
         """Publish a sign of life at the broker of real warnings."""
-        fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
         parcel = Parcel(topic, payload, retain=False, expiry_s=_BEAT_LIFE_S)
-        self._live.line.submit(lambda: parcel, lambda found: None if fate.done() else fate.set_result(found))
         try:
             async with asyncio.timeout(_BEAT_WITHIN_S):
-                return _why_not(await fate)
+                return _why_not(await fate_of(self._live.line.submit, lambda: parcel))
         except TimeoutError:
             return "the broker does not answer"
 

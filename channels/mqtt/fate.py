@@ -1,5 +1,6 @@
 """What goes out in one packet, and what can become of it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,3 +46,10 @@ class TooLarge:
 Fate = Answered | NotSent | Lost | TooLarge
 Wrap = Callable[[], Parcel | None]  # Called when the try's turn has come; None = it shall not start any more.
 Settle = Callable[[Fate], None]
+
+
+async def fate_of(submit: Callable[[Wrap, Settle], None], wrap: Callable[[], Parcel]) -> Fate:
+    """Submit one parcel and return what became of it; whoever waits may be cancelled, and is then told nothing."""
+    fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+    submit(wrap, lambda found: None if fate.done() else fate.set_result(found))
+    return await fate

@@ -3,14 +3,12 @@
 The daemon's own session is left alone: whoever connects under its client id would throw it out.
 """
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
-from channels.mqtt.fate import Answered, Fate, Parcel
+from channels.mqtt.fate import Answered, Fate, Parcel, fate_of
 from channels.mqtt.options import LineOptions
 from channels.mqtt.puback import outcome_of
-from channels.mqtt.session import ConnectError, Session, connected
+from channels.mqtt.session import ConnectError, connected
 from warnd.channel import Accepted, Failed, Finding
 from warnd.model.loudspeaker import terminal_command_topic
 
@@ -31,16 +29,11 @@ async def probe(options: LineOptions, *, name: str) -> Finding:
         async with connected(own, lambda arrival: arrival.session.confirm(arrival)) as session:
             await session.subscribe(own.heard)  # A share of its own takes nothing from anybody.
             topic = terminal_command_topic(own.root, name)
-            fate = await _published(session, lambda: Parcel(topic, b"", retain=False, expiry_s=_EXPIRY_S))
+            # The session settles it within its own time-out.
+            fate = await fate_of(session.submit, lambda: Parcel(topic, b"", retain=False, expiry_s=_EXPIRY_S))
     except ConnectError as error:
         return Finding(about, wrong=f"{error}.")
     return _finding(about, fate, topic)
-
-
-async def _published(session: Session, wrap: Callable[[], Parcel]) -> Fate:
-    answer: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
-    session.submit(wrap, answer.set_result)
-    return await answer  # The session settles it within its own time-out.
 
 
 def _finding(about: str, fate: Fate, topic: str) -> Finding:
