@@ -17,6 +17,7 @@ from tests.simulation.virtual import START
 from tests.stores import store_url
 from warnd.bell import Bell
 from warnd.dispatch.planner import Planner
+from warnd.dispatch.quiet import Quiet
 from warnd.ledger import messages
 from warnd.ledger.door import Operation, P, T
 from warnd.ledger.events import Stamp
@@ -65,7 +66,9 @@ def _stage(conn: Connection) -> str:
 
 def _planner(ledger: Ledger, clock: ManualClock, writer: str) -> Planner:
     means = Means(channels=frozenset({"sms", "mqtt"}), jurisdiction=())
-    return Planner(ledger, clock, means=means, pace=SMALLEST, writer=writer, bell=Bell(), alone=False)
+    bell = Bell()
+    quiet = Quiet(ledger, clock, bell=bell)
+    return Planner(ledger, clock, means=means, pace=SMALLEST, writer=writer, bell=bell, quiet=quiet, alone=False)
 
 
 async def test_one_plans_while_the_other_waits(ledger: Ledger) -> None:
@@ -138,7 +141,9 @@ async def test_a_chunk_that_the_store_does_not_finish_is_tried_smaller(ledger: L
     clock = ManualClock(START)
     impatient = Impatient(ledger, clock, most=10)
     means = Means(channels=frozenset({"sms", "mqtt"}), jurisdiction=())
-    planner = Planner(impatient, clock, means=means, pace=Pace(40, 80), writer="one", bell=Bell())
+    bell = Bell()
+    quiet = Quiet(ledger, clock, bell=bell)
+    planner = Planner(impatient, clock, means=means, pace=Pace(40, 80), writer="one", bell=bell, quiet=quiet)
     for _ in range(3):
         refused, _ = await asyncio.gather(planner.step(), clock.advance(1))
         assert not refused

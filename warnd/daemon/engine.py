@@ -17,6 +17,7 @@ from warnd.dispatch.lane import Lane, Workbench
 from warnd.dispatch.lookout import Lookout
 from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.planner import Planner
+from warnd.dispatch.quiet import Quiet
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.recordings import Recordings
 from warnd.dispatch.watchdog import LaneSigns, Watchdog
@@ -67,7 +68,8 @@ def engine(
         metrics=ground.metrics,
     )
     lookups = Lookups(ground.ledger, ground.clock, recorder=recorder, channels=channels, tag=ground.tag)
-    recordings = _recordings(ground, ground.files.studio if "mqtt" in channels else None)
+    quiet = Quiet(ground.ledger, ground.clock, bell=ground.bell)
+    recordings = _recordings(ground, ground.files.studio if "mqtt" in channels else None, quiet)
     contents = _contents(ground, recordings)
     return Engine(
         recorder=recorder,
@@ -76,6 +78,7 @@ def engine(
             ground.ledger,
             ground.clock,
             lookups=lookups,
+            quiet=quiet,
             chance=ground.chance,
             writer=ground.writer,
             bell=ground.bell,
@@ -83,15 +86,15 @@ def engine(
             silent_before_ms=worker.silent_before_ms if worker is not None else lambda: None,
             bury=bury,
         ),
-        planner=_planner(ground, channels),
+        planner=_planner(ground, channels, quiet),
         recordings=recordings,
         contents=contents,
-        lanes=_lanes(ground, channels, recorder=recorder, lookups=lookups, contents=contents),
+        lanes=_lanes(ground, channels, recorder=recorder, lookups=lookups, contents=contents, quiet=quiet),
         watchdog=_watchdog(ground, channels),
     )
 
 
-def _planner(ground: Ground, channels: Mapping[str, Channel]) -> Planner:
+def _planner(ground: Ground, channels: Mapping[str, Channel], quiet: Quiet) -> Planner:
     means = Means(
         channels=frozenset(channels),
         jurisdiction=ground.jurisdiction,
@@ -104,11 +107,12 @@ def _planner(ground: Ground, channels: Mapping[str, Channel]) -> Planner:
         pace=Pace(),
         writer=ground.writer,
         bell=ground.bell,
+        quiet=quiet,
         alone=ground.alone,
     )
 
 
-def _recordings(ground: Ground, studio: Studio | None) -> Recordings:
+def _recordings(ground: Ground, studio: Studio | None, quiet: Quiet) -> Recordings:
     return Recordings(
         ground.ledger,
         ground.clock,
@@ -117,6 +121,7 @@ def _recordings(ground: Ground, studio: Studio | None) -> Recordings:
         limits=recording_limits(ground.settings, ground.public_url),
         writer=ground.writer,
         bell=ground.bell,
+        quiet=quiet,
     )
 
 
@@ -150,7 +155,13 @@ def _contents(ground: Ground, recordings: Recordings) -> Contents:
 
 
 def _lanes(
-    ground: Ground, channels: Mapping[str, Channel], *, recorder: Recorder, lookups: Lookups, contents: Contents
+    ground: Ground,
+    channels: Mapping[str, Channel],
+    *,
+    recorder: Recorder,
+    lookups: Lookups,
+    contents: Contents,
+    quiet: Quiet,
 ) -> list[Lane]:
     """Return two lanes for each channel: one for the real thing, one for drills, so that neither waits for the other."""
     bench = Workbench(
@@ -165,6 +176,7 @@ def _lanes(
             bell=ground.bell,
             lanes=[lane(name, drill=drill) for name in channels for drill in (False, True)],
         ),
+        quiet=quiet,
         writer=ground.writer,
         bell=ground.bell,
         metrics=ground.metrics,

@@ -11,6 +11,7 @@ from warnd.bell import Bell
 from warnd.clock import Clock
 from warnd.dispatch.clock_watch import ClockWatch
 from warnd.dispatch.lookups import Lookups
+from warnd.dispatch.quiet import Quiet
 from warnd.ledger import deliveries, leases, silence, workers
 from warnd.ledger.events import Stamp
 from warnd.ledger.store import Ledger
@@ -18,6 +19,7 @@ from warnd.ledger.values import to_ms
 from warnd.ledger.workers import Gone
 
 _TICK_S = 0.5
+_QUIET_TICK_S = 1.0
 _CHUNK = 1_000
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ class Clockwork:
         clock: Clock,
         *,
         lookups: Lookups,
+        quiet: Quiet,
         chance: random.Random,
         writer: str,
         bell: Bell,
@@ -49,6 +52,7 @@ class Clockwork:
         self._ledger = ledger
         self._clock = clock
         self._lookups = lookups
+        self._quiet = quiet
         self._chance = chance
         self._writer = writer
         self._bell = bell
@@ -68,13 +72,17 @@ class Clockwork:
         await self._lookups.start()
 
     async def run(self) -> None:
-        """Run a pass every half second until cancelled; what is overdue after downtime happens once, in the first pass."""
+        """Run a pass every half second, or every second while it is quiet, until cancelled.
+
+        What is overdue after downtime happens once, in the first pass.
+        """
         while True:
             try:
                 await self.tick()
+                await self._quiet.look()
             except SQLAlchemyError as error:
                 log.error("clockwork_failed", error=str(error))
-            await self._clock.sleep(_TICK_S)
+            await self._clock.sleep(_QUIET_TICK_S if self._quiet.reigns else _TICK_S)
 
     async def tick(self) -> None:
         """Run one pass, if anything is overdue."""

@@ -18,6 +18,7 @@ from warnd.dispatch.lookout import Lookout
 from warnd.dispatch.lookups import Lookups
 from warnd.dispatch.metrics import Metrics
 from warnd.dispatch.pace import LaneLimits, Places, Purse
+from warnd.dispatch.quiet import Quiet
 from warnd.dispatch.recorder import Recorder
 from warnd.dispatch.senders import Senders
 from warnd.dispatch.sending import Sending
@@ -47,6 +48,7 @@ class Workbench:
     contents: Contents
     lookups: Lookups
     lookout: Lookout
+    quiet: Quiet
     writer: str
     bell: Bell
     metrics: Metrics
@@ -61,6 +63,7 @@ class Lane:
         self._ledger = bench.ledger
         self._clock = bench.clock
         self._lookout = bench.lookout
+        self._quiet = bench.quiet
         self._writer = bench.writer
         self._bell = bench.bell
         self._metrics = bench.metrics
@@ -190,7 +193,8 @@ class Lane:
 
     def _pause_s(self) -> float:
         """Return how long to wait for the bell: not beyond the moment at which the lane's rate gives a try again."""
-        return min(_LOOK_S, self._purse.wait_s() or _LOOK_S)
+        look_s = self._quiet.pause_s(_LOOK_S)
+        return min(look_s, self._purse.wait_s() or look_s)
 
     async def _bypass(self) -> None:
         """Start the next channel of urgent deliveries that this lane holds up, a bounded number in each transaction."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.bell import Bell
 from warnd.clock import Clock
+from warnd.dispatch.quiet import Quiet
 from warnd.ledger import batons, planning, trouble
 from warnd.ledger.events import Stamp
 from warnd.ledger.planning import Means, Pace
@@ -36,6 +37,7 @@ class Planner:
         pace: Pace,
         writer: str,
         bell: Bell,
+        quiet: Quiet,
         alone: bool = True,
     ) -> None:
         """Take what it works with; `alone` says that nobody else plans on this store, so that nobody takes batons."""
@@ -45,6 +47,7 @@ class Planner:
         self._pace = pace
         self._writer = writer
         self._bell = bell
+        self._quiet = quiet
         self._alone = alone
         self._part = 1  # Chunks are so many times smaller since the store last refused one.
         self._trouble: str | None = None
@@ -56,8 +59,9 @@ class Planner:
     async def run(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Plan until cancelled, or until `stopping` says so between two chunks."""
         while not stopping():
+            rings = self._bell.rings
             if not await self.step():
-                await self._bell.wait(_LOOK_S)
+                await self._bell.wait(self._quiet.pause_s(_LOOK_S), since=rings)
 
     async def step(self) -> bool:
         """Make one chunk; return False if there was nothing to plan."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from warnd.bell import Bell
 from warnd.channel import Audio, Failed, Text
 from warnd.clock import Clock
+from warnd.dispatch.quiet import Quiet
 from warnd.dispatch.workshop import Studio, Workshop
 from warnd.ledger import recordings
 from warnd.ledger.events import Stamp
@@ -95,6 +96,7 @@ class Recordings:
         limits: Limits,
         writer: str,
         bell: Bell,
+        quiet: Quiet,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -102,6 +104,7 @@ class Recordings:
         self._limits = limits
         self._writer = writer
         self._bell = bell
+        self._quiet = quiet
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
         self._looked_at: OrderedDict[str, None] = OrderedDict()
         self._ring_in: asyncio.Queue[float] = asyncio.Queue()
@@ -150,7 +153,7 @@ class Recordings:
             while True:
                 rings = self._bell.rings
                 await self._ahead(_Ahead(studio, workshop, message, waiting))
-                await self._bell.wait(_LOOK_S, since=rings)
+                await self._bell.wait(self._quiet.pause_s(_LOOK_S), since=rings)
 
     # What is decided.
 

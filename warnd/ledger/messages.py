@@ -204,6 +204,11 @@ def drills_by_chain(conn: Connection) -> dict[str, list[str]]:
     return found
 
 
+def any_open(conn: Connection) -> bool:
+    """Say whether any message is open."""
+    return bool(conn.execute(text("SELECT EXISTS (SELECT 1 FROM message WHERE closed_as IS NULL)")).scalar())
+
+
 def next_to_plan(conn: Connection) -> Row[Any] | None:
     """Return the most urgent open message whose planning is not finished."""
     return conn.execute(
