@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +13,7 @@ from warnd.web.doors import Doors
 
 _GRACE_S = 3  # For requests under way when the daemon stops; the whole daemon has ten seconds.
 _HEADERS_MAX = 32_768
+_DATE_S = 1.0
 _BACKLOG = 512
 
 
@@ -45,6 +46,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._tell = started
+        self._ending = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -53,6 +55,18 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._tell()
+
+    async def main_loop(self) -> None:
+        """Renew the date of the answers every second until told to `end`; uvicorn's own looks ten times a second whether it shall end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DATE_S):
+                    await self._ending.wait()
+
+    def end(self) -> None:
+        """Begin to shut down."""
+        self.should_exit = True
+        self._ending.set()
 
 
 async def serve(
@@ -91,6 +105,6 @@ async def serve(
         except asyncio.CancelledError:
             doors.api_streams.close()
             doors.site_streams.close()
-            server.should_exit = True
+            server.end()
             await serving  # Before the group would cancel it: what is under way is answered.
             raise
