@@ -17,6 +17,8 @@ from warnd.clock import Clock
 
 _CHUNK = 20  # Mails fetched at once.
 _MAILDIR_POLL_S = 0.25
+_QUIET_POLL_S = 1.0  # When nothing has come for a while.
+_QUIET_AFTER_S = 60.0
 _BACKOFF_CAP_S = 300.0
 _STEPS_OF_A_LOOK = 8  # Of opening: connect, greeting, TLS, capability, login, select, search.
 
@@ -39,6 +41,7 @@ class Collector:
         self._random = random
         own = {options.sender, options.bounce_address or options.sender}
         self._own = frozenset(each.lower() for each in own)
+        self._came_at = clock.monotonic()
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="email bounces")
 
     async def run(self, sink: ReceiptSink) -> None:
@@ -70,6 +73,8 @@ class Collector:
         try:
             names = await self._in_thread(found.open)
             left = 0
+            if names:
+                self._came_at = self._clock.monotonic()
             for start in range(0, len(names), _CHUNK):
                 left += await self._some(found, names[start : start + _CHUNK], sink)
             await self._in_thread(found.close)
@@ -120,7 +125,10 @@ class Collector:
             raise BagError(f"the mailbox's server says what nobody understands ({error!r}); see its own log") from error
 
     def _pause_s(self) -> float:
-        return self._options.imap.poll_s if self._options.imap else _MAILDIR_POLL_S
+        if self._options.imap:
+            return self._options.imap.poll_s
+        quiet = self._clock.monotonic() - self._came_at > _QUIET_AFTER_S
+        return _QUIET_POLL_S if quiet else _MAILDIR_POLL_S
 
     def _backoff_s(self, failures: int) -> float:
         return self._random.uniform(0, min(_BACKOFF_CAP_S, 2.0 ** min(failures, 16)))

@@ -55,6 +55,7 @@ class Pool:
         self._random = random
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._sessions: set[Session] = set()
+        self._idle: dict[Session, asyncio.Timeout] = {}  # What ends the wait of each that has nothing to carry.
         self._cause = "not connected yet"
         self._down = False
         self._down_since = clock.now()
@@ -104,7 +105,7 @@ class Pool:
         quiet_since = self._clock.monotonic()
         try:
             while session.alive:
-                job = await self._next()
+                job = await self._next(session)
                 if job is not None:
                     await self._carry(job, session)
                     quiet_since = self._clock.monotonic()
@@ -114,13 +115,16 @@ class Pool:
         finally:
             self._sessions.discard(session)
 
-    async def _next(self) -> Job | None:
-        """Return the next mail, or None after a while, so that a lost connection is noticed without one."""
+    async def _next(self, session: Session) -> Job | None:
+        """Return the next mail, or None after a while, or when the connection is lost."""
         try:
-            async with asyncio.timeout(_LOST_WITHIN_S):
+            async with asyncio.timeout(KEEPALIVE_S) as wait:
+                self._idle[session] = wait
                 return await self._jobs.get()
         except TimeoutError:
             return None
+        finally:
+            self._idle.pop(session, None)
 
     async def _carry(self, job: Job, session: Session) -> None:
         if not session.alive:  # Lost while it waited; another connection may be up.
@@ -148,9 +152,12 @@ class Pool:
         job.end(outcome)
 
     async def _watch(self) -> None:
-        """Settle what waited too long, or what no connection is left for."""
+        """Notice connections that are lost while they are idle; settle what waited too long, or what no connection is left for."""
         while True:
-            await self._clock.sleep(_LOOK_S)
+            await self._clock.sleep(_LOST_WITHIN_S if self._jobs.empty() else _LOOK_S)
+            for session, wait in self._idle.items():
+                if not session.alive and not wait.expired():
+                    wait.reschedule(0)
             if self._jobs.empty():
                 continue
             if self.trouble is not None:

@@ -13,6 +13,8 @@ from warnd.channel import ReceiptSink
 from warnd.clock import Clock
 
 _POLL_S = 0.25
+_QUIET_POLL_S = 1.0  # When nothing has come for a while.
+_QUIET_AFTER_S = 60.0
 _BATCH = 500
 _BACKOFF_BASE_S = 1.0
 _BACKOFF_CAP_S = 30.0
@@ -41,6 +43,7 @@ class Collector:
         self._random = random
         self._retries: dict[Found, _Retry] = {}
         self._left: list[str] = []  # Of this batch: what stays and why.
+        self._came_at = clock.monotonic()
         self._committed: set[Found] = set()  # In the ledger, but not to be removed yet.
 
     async def run(self, sink: ReceiptSink) -> None:
@@ -56,7 +59,7 @@ class Collector:
                 await self._clock.sleep(_POLL_S + self._backoff_s(failures))
             else:
                 failures, self.trouble = 0, None
-                await self._clock.sleep(0 if full else _POLL_S)
+                await self._clock.sleep(0 if full else self._pause_s())
 
     async def once(self, sink: ReceiptSink) -> bool:
         """Collect one batch; return whether there may be more at once.
@@ -69,6 +72,9 @@ class Collector:
         waiting = {found for found, retry in self._retries.items() if retry.not_before > now}
         files = await self._threads.run(self._inbox.find, most=_BATCH, but=waiting)
         self._forget(waiting.union(files))
+        if not files:
+            return False
+        self._came_at = now
         letters = await self._threads.run(self._inbox.read, [one for one in files if one not in self._committed])
         async with asyncio.TaskGroup() as settling:
             for letter in letters:
@@ -106,6 +112,10 @@ class Collector:
 
     def _backoff_s(self, failures: int) -> float:
         return self._random.uniform(0, min(_BACKOFF_CAP_S, _BACKOFF_BASE_S * 2 ** min(failures, 16)))
+
+    def _pause_s(self) -> float:
+        quiet = self._clock.monotonic() - self._came_at > _QUIET_AFTER_S
+        return _QUIET_POLL_S if quiet else _POLL_S
 
     def _forget(self, present: set[Found]) -> None:
         """Drop what is remembered of files that are no longer there."""
