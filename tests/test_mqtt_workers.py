@@ -72,6 +72,20 @@ async def test_what_a_dead_workers_session_holds_goes_to_whoever_takes_it_over(b
         await until(lambda: len(_numbers(alpha)) == known + SHARE)
 
 
+async def test_who_has_ended_takes_nothing_over(broker: Broker) -> None:
+    """What it took it could not confirm; the session stays for whoever lives."""
+    alpha, beta = daemon(_of(broker, "alpha")), daemon(_of(broker, "beta"))
+    async with alpha.running(), beta.running():
+        pass
+    async with terminal(broker) as village:
+        await _says(village, 1, SHARE)
+    await alpha.channel.take_over("beta")
+    assert _numbers(alpha) == []
+    async with alpha.running():
+        await alpha.channel.take_over("beta")
+        await until(lambda: _numbers(alpha) == list(range(1, SHARE + 1)))
+
+
 async def test_a_new_worker_learns_of_terminals_that_were_there_before_it(broker: Broker) -> None:
     alpha = daemon(_of(broker, "alpha"))
     async with terminal(broker) as village:

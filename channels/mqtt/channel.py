@@ -119,7 +119,10 @@ class _Account:
         def take(arrival: Arrival) -> None:
             nonlocal came
             came += 1
-            inbox.take(arrival)
+            if (
+                self._inbox is inbox
+            ):  # Else this worker is ending, and leaves the rest unconfirmed to whoever comes next.
+                inbox.take(arrival)
 
         inbox, options = self._inbox, replace(self.line.options, worker=worker, session_expiry_s=0)
         try:
@@ -145,7 +148,10 @@ class _Account:
                 sink=sink,
                 work=work,
             )
-            await self.line.run(inbox.take)
+            try:
+                await self.line.run(inbox.take)
+            finally:
+                self._inbox = None  # Its tasks end with `work`.
 
 
 class _Try:
