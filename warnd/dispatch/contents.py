@@ -88,6 +88,7 @@ class Contents:
             repeated=claimed.repeated,
             answer_url=self._link(claimed),
             start_by=claimed_at + _START_WITHIN_S,
+            sender=claimed.sender or None,
         )
 
     def _link(self, claimed: Claimed) -> str | None:

@@ -19,6 +19,7 @@ class Metrics:
             ["lane", "sender", "outcome"],
             registry=registry,
         )
+        self._found: dict[tuple[str, str, str], tuple[Counter, ...]] = {}
         self._weights = Gauge(
             "warnd_sender_weight",
             "A sender's weight after errors and slow reports.",
@@ -61,9 +62,19 @@ class Metrics:
     def attempt(self, lane: str, outcome: Outcome, *, sender: str = "") -> None:
         """Count one outcome."""
         kind = f"failed_{outcome.retry}" if isinstance(outcome, Failed) else type(outcome).__name__.lower()
-        self._attempts.labels(lane, kind).inc()
-        if sender:
-            self._by_sender.labels(lane, sender, kind).inc()
+        for counter in self._counters(lane, sender, kind):
+            counter.inc()
+
+    def _counters(self, lane: str, sender: str, kind: str) -> tuple[Counter, ...]:
+        """Return what counts such outcomes; found once, for looking labels up costs more than counting."""
+        found = self._found.get((lane, sender, kind))
+        if found is None:
+            found = (
+                self._attempts.labels(lane, kind),
+                *([self._by_sender.labels(lane, sender, kind)] if sender else ()),
+            )
+            self._found[lane, sender, kind] = found
+        return found
 
     def sender(self, lane: str, sender: str, *, weight: float, breaker: int) -> None:
         """Say how a sender fares; `breaker` 0 closed, 1 half open, 2 open."""

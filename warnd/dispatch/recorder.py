@@ -7,7 +7,8 @@ being committed the next one gathers, which makes groups as large as the load de
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -26,6 +27,10 @@ from warnd.ledger.values import to_ms
 
 _GROUP_MAX = 500
 _RETRY_S = 1.0
+# A group costs as much as thirty outcomes do. So while many come, and nobody but the daemon itself waits for them, more are waited for.
+_MANY = 16
+_ENOUGH = 100
+_GATHER_S = 0.01
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +42,16 @@ class NotRecordable(Exception):  # noqa: N818 - named for what is wrong with the
 @dataclass(slots=True)
 class _Entry:
     what: Tried | Receipt
-    done: asyncio.Future[int | None]
     jitter: float
+    done: asyncio.Future[int | None] | None = None
+    recorded: Callable[[], None] | None = None
+
+    def ended(self, answer: int | None) -> None:
+        """Tell whoever handed it in; who waited may have been cancelled, and the commit stands."""
+        if self.recorded is not None:
+            self.recorded()
+        if self.done is not None and not self.done.done():
+            self.done.set_result(answer)
 
 
 @dataclass(slots=True)
@@ -76,6 +89,8 @@ class Recorder:
         self._waiting: list[_Entry] = []
         self._smaller = 0  # Size of the next group, after one failed for something in it; 0 = the usual.
         self._arrival = asyncio.Event()
+        self._urgent = asyncio.Event()  # Somebody waits for a commit, or enough have gathered for one.
+        self._last = 0  # Outcomes in the last group.
 
     async def receipt(self, receipt: Receipt) -> int | None:
         """Commit one receipt; for a playback return how far its terminal's receipts are kept without a gap."""
@@ -89,10 +104,18 @@ class Recorder:
         """Commit one outcome."""
         await self._enter(tried)
 
-    def tried(self, *, leg_no: int, number: int, token: int, outcome: Outcome, parts: int) -> Tried:
+    def hand_in(self, tried: Tried, recorded: Callable[[], None]) -> None:
+        """Have one outcome committed, and `recorded` called after that; it must return at once."""
+        self._waiting.append(_Entry(tried, self._chance.random(), recorded=recorded))
+        self._arrival.set()
+        if len(self._waiting) >= _ENOUGH:
+            self._urgent.set()
+
+    def tried(
+        self, *, leg_no: int, number: int, token: int, outcome: Outcome, parts: int, others: int | None = None
+    ) -> Tried:
         """Return an outcome with the chance its back-off may need."""
-        jitter = self._chance.random()
-        return Tried(leg_no=leg_no, number=number, token=token, outcome=outcome, parts=parts, jitter=jitter)
+        return Tried(leg_no, number, token, outcome, parts, self._chance.random(), others)
 
     async def run(self) -> None:
         """Commit groups until cancelled; what is waiting then is committed first.
@@ -105,6 +128,7 @@ class Recorder:
                 await self._arrival.wait()
                 self._arrival.clear()
                 while self._waiting:
+                    await self._gather()
                     await self._commit_some()
         except asyncio.CancelledError:
             while self._waiting and await self._commit_some():
@@ -113,9 +137,18 @@ class Recorder:
 
     async def _enter(self, what: Tried | Receipt) -> int | None:
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Entry(what, done, self._chance.random()))
+        self._waiting.append(_Entry(what, self._chance.random(), done=done))
         self._arrival.set()
+        self._urgent.set()
         return await done
+
+    async def _gather(self) -> None:
+        """Wait a moment for more outcomes, where as many came just now that it will not be in vain."""
+        if self._last >= _MANY and not self._urgent.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_S):
+                    await self._urgent.wait()
+        self._urgent.clear()
 
     async def _commit_some(self) -> bool:
         """Commit the oldest group; return False if the store cannot be written now."""
@@ -139,14 +172,13 @@ class Recorder:
             return False
         self._trouble = None
         self._metrics.commit(self._clock.monotonic() - began)
-        self._metrics.receipts(
-            Counter(type(one.what).__name__.lower() for one in entries if not isinstance(one.what, Tried))
-        )
+        kinds = Counter(type(one.what) for one in entries)
+        self._last = kinds.pop(Tried, 0)
+        self._metrics.receipts(Counter({kind.__name__.lower(): n for kind, n in kinds.items()}))
         answers = iter(reached)
         for entry in entries:
             answer = next(answers) if isinstance(entry.what, Playback) else None
-            if not entry.done.done():  # Whoever waited may have been cancelled; the commit stands.
-                entry.done.set_result(answer)
+            entry.ended(answer)
         self._bell.ring()
         return True
 
@@ -159,13 +191,12 @@ class Recorder:
             self._smaller = len(entries) // 2
             self._waiting = entries + self._waiting
             return
-        log.error("not_recordable", what=type(entries[0].what).__name__, error=str(error))
-        if entries[0].done.done():
-            return
-        if isinstance(entries[0].what, Tried):
-            entries[0].done.set_result(None)
-        else:
-            entries[0].done.set_exception(NotRecordable(str(error)))
+        entry = entries[0]
+        log.error("not_recordable", what=type(entry.what).__name__, error=str(error))
+        if isinstance(entry.what, Tried):
+            entry.ended(None)
+        elif entry.done is not None and not entry.done.done():
+            entry.done.set_exception(NotRecordable(str(error)))
 
 
 def _sorted(entries: Sequence[_Entry]) -> _Group:

@@ -6,7 +6,6 @@ Every try gets exactly one outcome, whatever the channel does; a hung send holds
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -58,28 +57,26 @@ class Sending:
     async def send(self, claimed: Sequence[Claimed], *, claimed_at: float) -> None:
         """Send one sender's part of a claim; return when every outcome is recorded."""
         open_tries = dict(enumerate(claimed))
-        async with asyncio.TaskGroup() as records:
+        unrecorded = _Countdown(len(claimed))
 
-            def settle(index: int, outcome: Outcome, parts: int = 1, *, asked: bool = True) -> None:
-                one = open_tries.pop(index, None)
-                if one is not None:
-                    self._metrics.attempt(self._lane, outcome, sender=one.sender)
-                    records.create_task(
-                        self._record(one, outcome, parts=parts, asked=asked), name=f"record:{self._lane}"
-                    )
+        def settle(index: int, outcome: Outcome, parts: int = 1, *, asked: bool = True) -> None:
+            one = open_tries.pop(index, None)
+            if one is not None:
+                self._record(one, outcome, unrecorded, parts=parts, asked=asked)
 
-            batch = await self._prepared(
-                claimed, lambda index, failed: settle(index, failed, asked=False), claimed_at=claimed_at
-            )
-            try:
-                async with asyncio.timeout(self._within_s):
-                    await self._through_channel(batch, settle)
-            except TimeoutError:
-                log.warning("send_took_too_long", lane=self._lane, open=len(open_tries))
-            except Exception as error:  # The edge to other people's code: whatever breaks there, no try is lost.
-                log.exception("channel_broke", lane=self._lane, error=str(error))
-            for index in list(open_tries):
-                settle(index, Unknown("the channel gave no outcome"))
+        batch = await self._prepared(
+            claimed, lambda index, failed: settle(index, failed, asked=False), claimed_at=claimed_at
+        )
+        try:
+            async with asyncio.timeout(self._within_s):
+                await self._through_channel(batch, settle)
+        except TimeoutError:
+            log.warning("send_took_too_long", lane=self._lane, open=len(open_tries))
+        except Exception as error:  # The edge to other people's code: whatever breaks there, no try is lost.
+            log.exception("channel_broke", lane=self._lane, error=str(error))
+        for index in list(open_tries):
+            settle(index, Unknown("the channel gave no outcome"))
+        await unrecorded.over
 
     async def _prepared(
         self, claimed: Sequence[Claimed], settle: Callable[[int, Failed], None], *, claimed_at: float
@@ -95,7 +92,7 @@ class Sending:
             if isinstance(made, Failed):
                 settle(index, made)
             else:
-                batch.append((index, replace(made, sender=one.sender) if one.sender else made))
+                batch.append((index, made))
         beyond = sum(each.segments for _, outgoing in batch for each in outgoing.texts) - len(claimed)
         if beyond:
             self._cost(claimed[0].sender, beyond)
@@ -110,13 +107,39 @@ class Sending:
                 index, outgoing = batch[place]
                 settle(index, outcome, sum(each.segments for each in outgoing.texts))
 
-    async def _record(self, one: Claimed, outcome: Outcome, *, parts: int, asked: bool) -> None:
-        try:
-            tried = self._recorder.tried(
-                leg_no=one.leg_no, number=one.number, token=one.token, outcome=outcome, parts=max(1, parts)
-            )
-            await self._recorder.outcome(replace(tried, others=self._others(one.sender)) if asked else tried)
+    def _record(self, one: Claimed, outcome: Outcome, unrecorded: "_Countdown", *, parts: int, asked: bool) -> None:
+        """Hand one outcome in; nobody waits for it by itself, for a task each would cost more than the rest of its way."""
+        self._metrics.attempt(self._lane, outcome, sender=one.sender)
+
+        def recorded() -> None:
+            self._over(one.sender)
             if isinstance(outcome, Unknown):
                 self._lookups.doubt(one.channel, one.leg_no, one.number, sender=one.sender)
-        finally:
-            self._over(one.sender)
+            unrecorded.one()
+
+        self._recorder.hand_in(
+            self._recorder.tried(
+                leg_no=one.leg_no,
+                number=one.number,
+                token=one.token,
+                outcome=outcome,
+                parts=max(1, parts),
+                others=self._others(one.sender) if asked else None,
+            ),
+            recorded,
+        )
+
+
+class _Countdown:
+    """How many of some things are still to come; `over` is done when none is."""
+
+    def __init__(self, left: int) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = left
+        if not left:
+            self.over.set_result(None)
+
+    def one(self) -> None:
+        self._left -= 1
+        if not self._left and not self.over.done():
+            self.over.set_result(None)
