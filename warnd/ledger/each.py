@@ -16,8 +16,8 @@ _PARAMETER = re.compile(r":(\w+)")
 Values = Mapping[str, int | str | None]
 
 
-def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> None:
-    """Run a statement for each of the rows, all of which have the same names.
+def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> int:
+    """Run a statement for each of the rows, all of which have the same names; return how many rows of the table it changed or made.
 
     Args:
         conn: In whose transaction.
@@ -26,14 +26,12 @@ def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> No
         rows: Names to values.
     """
     if not rows:
-        return
+        return 0
     if conn.dialect.name != "postgresql":
-        conn.exec_driver_sql(
-            statement, [dict(row) for row in rows]
-        )  # Its names are the driver's own: SQLAlchemy would copy each row thrice.
-        return
+        # Its names are the driver's own: SQLAlchemy would copy each row thrice.
+        return conn.exec_driver_sql(statement, [dict(row) for row in rows]).rowcount
     told = [{name: _kept(value) for name, value in row.items()} for row in rows]
-    conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)})
+    return conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)}).rowcount
 
 
 def _kept(value: int | str | None) -> int | str | None:

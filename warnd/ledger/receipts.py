@@ -31,21 +31,19 @@ class Arrived:
 
 
 def apply(conn: Connection, arrived: Sequence[Arrived], *, tag: str, stamp: Stamp) -> None:
-    """Keep a group of reports and replies in the order in which they came; what they prove together is joined once, at the end."""
+    """Keep a group of reports and replies; what they prove together is joined once, at the end.
+
+    What only proves changes no row before that, so it is kept at once; the rest follows one by one, in the order in which it came.
+    """
     group = Group()
-    reports = [one.receipt for one in arrived if isinstance(one.receipt, Report)]
-    known = references.known(conn, reports)
-    meant = [ours for report in reports if (ours := _meant(report, known, tag=tag)) is not None]
-    # What only proves changes no row before the end of its group, so that all are read at once; anything else may.
-    harmless = len(reports) == len(arrived) and not any(report.failed for report in reports)
-    rows = _attempts(conn, meant) if harmless and meant else None
+    known = references.known(conn, [one.receipt for one in arrived if isinstance(one.receipt, Report)])
+    proving = [one for one in arrived if isinstance(one.receipt, Report) and not one.receipt.failed]
+    _reports(conn, proving, known, group, tag=tag, stamp=stamp)
     for one in arrived:
-        if isinstance(one.receipt, Report):
-            ours = _meant(one.receipt, known, tag=tag)
-            row = None if ours is None else rows.get(ours) if rows is not None else _attempt(conn, ours)
-            _report(conn, one, one.receipt, group, row=row, tag=tag, stamp=stamp)
-        else:
+        if isinstance(one.receipt, Reply):
             replies.apply(conn, one.receipt, group, stamp=stamp)
+        elif one.receipt.failed:
+            _reports(conn, [one], known, group, tag=tag, stamp=stamp)
     _settle(conn, group, stamp=stamp)
 
 
@@ -68,48 +66,60 @@ def catch_up(conn: Connection, learned: Sequence[Learned], *, tag: str, stamp: S
 
 
 def _settle(conn: Connection, group: Group, *, stamp: Stamp) -> None:
-    for message_id, reports in group.matched.items():
-        events.append(conn, stamp=stamp, kind="receipt.matched", message_id=message_id, data={"reports": reports})
+    matched = [("receipt.matched", message_id, {"reports": reports}) for message_id, reports in group.matched.items()]
+    events.append_all(conn, matched, stamp=stamp)
     deliveries.raise_evidence(conn, group.proofs, stamp=stamp)
-    tallies.raise_legs(conn, group.legs)
+    tallies.raise_legs(conn, group.legs, group.standings)
     senders.heard(conn, group.delays_ms, stamp=stamp)
     answered = [no for no, evidence in group.proofs.items() if evidence >= Evidence.ACKNOWLEDGED]
     if answered:
         digits.answered(conn, answered, now_ms=stamp.now_ms)
-    latecomers.tell(conn, group.proofs)
+    latecomers.tell(conn, group.proofs.keys() - group.timely)
 
 
-def _report(
-    conn: Connection, one: Arrived, report: Report, group: Group, *, row: Row[Any] | None, tag: str, stamp: Stamp
+def _reports(
+    conn: Connection, arrived: Sequence[Arrived], known: references.Known, group: Group, *, tag: str, stamp: Stamp
 ) -> None:
-    kept = proofs.keep(
-        conn,
-        {
-            "channel": report.channel,
-            "kind": "report",
-            "key": _report_key(report),
-            "attempt": report.attempt,
-            "leg_no": row.leg_no if row else None,
-            "number": row.number if row else None,
-            "delivery_no": row.delivery_no if row else None,
-            "evidence": int(report.evidence),
-            "failed": int(report.failed),
-            "part": report.part,
-            "parts": report.parts,
-            "reason": report.reason,
-            "at": maybe_ms(report.at),
-            "raw": report.raw,
-            "reference": report.reference,
-            "address": report.address,
-        },
-        stamp=stamp,
-    )
-    if not kept:
+    """Keep reports, and let each that is no copy do what it does; of those that do more than prove one at a time."""
+    came: list[tuple[Report, tuple[int, int] | None, float]] = [
+        (one.receipt, _meant(one.receipt, known, tag=tag), one.jitter)
+        for one in arrived
+        if isinstance(one.receipt, Report)
+    ]
+    if not came:
         return
-    if row is None:
-        proofs.tell_stranger(conn, report.channel, report.attempt or report.reference or "", stamp=stamp)
-    else:
-        _consequences(conn, report, row, group, tag=tag, jitter=one.jitter, stamp=stamp)
+    rows = _attempts(conn, [ours for _, ours, _ in came if ours is not None])
+    about = [None if ours is None else rows.get(ours) for _, ours, _ in came]
+    columns = [_columns(report, row) for (report, _, _), row in zip(came, about, strict=True)]
+    fresh = proofs.keep_all(conn, columns, stamp=stamp)
+    for (report, _, jitter), row, new in zip(came, about, fresh, strict=True):
+        if not new:
+            continue
+        if row is None:
+            proofs.tell_stranger(conn, report.channel, report.attempt or report.reference or "", stamp=stamp)
+        else:
+            _consequences(conn, report, row, group, tag=tag, jitter=jitter, stamp=stamp)
+
+
+def _columns(report: Report, row: Row[Any] | None) -> dict[str, int | str | None]:
+    return {
+        "channel": report.channel,
+        "kind": "report",
+        "key": _report_key(report),
+        "attempt": report.attempt,
+        "leg_no": row.leg_no if row else None,
+        "number": row.number if row else None,
+        "delivery_no": row.delivery_no if row else None,
+        "evidence": int(report.evidence),
+        "failed": int(report.failed),
+        "part": report.part,
+        "parts": report.parts,
+        "reason": report.reason,
+        "at": maybe_ms(report.at),
+        "raw": report.raw,
+        "reference": report.reference,
+        "address": report.address,
+    }
 
 
 def _meant(report: Report, known: references.Known, *, tag: str) -> tuple[int, int] | None:
@@ -136,12 +146,15 @@ def _consequences(
         whole = max(
             Evidence.ACCEPTED, report.evidence
         )  # It proves by itself; what others prove was joined when they came.
+        group.standings[row.leg_no] = tallies.Standing(row.leg_no, row.message_no, row.channel, row.leg_evidence)
+        if row.closed_as != "withdrawn":
+            group.timely.add(row.delivery_no)
         group.prove(row.delivery_no, whole if report.part is None else _proved(conn, row), legs=[row.leg_no])
 
 
 _ATTEMPT = (
     "SELECT a.leg_no, a.number, a.state, a.sender, a.ended_at, l.delivery_no, l.state AS leg_state, l.attempts, l.tries, "
-    "l.failures, l.channel, l.lane, "
+    "l.failures, l.channel, l.lane, l.message_no, l.evidence AS leg_evidence, "
     "m.id AS message_id, m.closed_as, d.state AS delivery_state "
     "FROM attempt a JOIN leg l ON l.no = a.leg_no JOIN message m ON m.no = l.message_no "
     "LEFT JOIN delivery d ON d.no = l.delivery_no "
@@ -160,6 +173,8 @@ def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
 
 def _attempts(conn: Connection, meant: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Row[Any]]:
     """Return the attempts that are there, by leg and number."""
+    if not meant:
+        return {}
     rows = conn.execute(_THEIR_ATTEMPTS, {"legs": sorted({leg_no for leg_no, _ in meant})})
     return {(row.leg_no, row.number): row for row in rows}
 

@@ -5,6 +5,8 @@ A leg counts once, at the strongest that came by its channel; channels stand sid
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -17,6 +19,19 @@ SEGMENTS = "segments"
 Deltas = Counter[tuple[int, str, str]]
 """(message number, channel, what) -> how many more."""
 
+
+class Standing(NamedTuple):
+    """A leg of a delivery and what came by its channel so far."""
+
+    no: int
+    message_no: int
+    channel: str
+    evidence: int
+
+
+_STANDINGS = many(
+    "SELECT no, message_no, channel, evidence FROM leg WHERE no IN :nos AND delivery_no IS NOT NULL ORDER BY no", "nos"
+)
 _ADD = text(
     "INSERT INTO channel_tally (message_no, channel, what, n) VALUES (:message_no, :channel, :what, :n) "
     "ON CONFLICT (message_no, channel, what) DO UPDATE SET n = channel_tally.n + excluded.n"
@@ -34,15 +49,16 @@ def add(conn: Connection, deltas: Deltas) -> None:
         conn.execute(_ADD, rows)
 
 
-def raise_legs(conn: Connection, proofs: Mapping[int, Evidence]) -> None:
-    """Raise legs of deliveries (leg number -> what came by its channel) to at least that; whatever is not higher changes nothing."""
-    if not proofs:
-        return
-    statement = many(
-        "SELECT no, message_no, channel, evidence FROM leg WHERE no IN :nos AND delivery_no IS NOT NULL ORDER BY no",
-        "nos",
-    )
-    found = conn.execute(statement, {"nos": sorted(proofs)})
+def raise_legs(
+    conn: Connection, proofs: Mapping[int, Evidence], known: Mapping[int, Standing] = MappingProxyType({})
+) -> None:
+    """Raise legs of deliveries (leg number -> what came by its channel) to at least that; whatever is not higher changes nothing.
+
+    Those that are not `known` are looked at.
+    """
+    unknown = sorted(proofs.keys() - known.keys())
+    looked_at = (Standing(*row) for row in conn.execute(_STANDINGS, {"nos": unknown})) if unknown else ()
+    found = [*(known[no] for no in sorted(proofs.keys() & known.keys())), *looked_at]
     risen = [row for row in found if proofs[row.no] > row.evidence]
     if not risen:
         return

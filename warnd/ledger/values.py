@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Text, TextClause, bindparam, text
 from sqlalchemy.types import NullType, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _MS = timedelta(milliseconds=1)
 _KINDS: Mapping[type, TypeEngine[Any]] = {int: BigInteger(), str: Text(), tuple: NullType()}
 
@@ -35,7 +36,7 @@ def maybe_time(ms: int | None) -> datetime | None:
 
 def dumps(value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> str:
     """Return JSON in one form only: sorted keys, no spaces, Unicode as it is. Equal values give equal bytes, which hashes rely on."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def many(statement: str, *names: str, of: type[int | str | tuple[object, ...]] = int) -> TextClause:
