@@ -9,12 +9,15 @@ from sqlalchemy import Row
 
 from tests import invariants
 from tests.machines import LIFE_S, SETTINGS, Ground
+from tests.stores import only
 from warnd.channel import Accepted, Outcome, Report, Unknown
 from warnd.ledger import claims, deliveries, leases, messages, outcomes, receipts, silence
 from warnd.ledger.claims import Claimed
 from warnd.ledger.node import attempt_id
 from warnd.ledger.outcomes import Tried
 from warnd.model.evidence import Evidence
+
+pytestmark = only("sqlite", "plays on SQLite in memory, whatever the run")
 
 TAG = "tag"
 Parts = dict[tuple[int, int], int]

@@ -7,11 +7,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Row, text
 
 from tests.machines import SETTINGS, Ground
+from tests.stores import only
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.ledger import claims, deliveries, leases, messages, outcomes, silence
 from warnd.ledger.claims import Claimed
 from warnd.ledger.outcomes import Tried
 from warnd.model.evidence import Evidence
+
+pytestmark = only("sqlite", "plays on SQLite in memory, whatever the run")
 
 LEASE_MS = 120_000
 NOBODY, REST = {"standby", "due", "submitting", "waiting"}, {"done", "failed"}

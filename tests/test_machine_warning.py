@@ -22,6 +22,7 @@ from tests.simulation.documents import cancel_of, flood
 from tests.simulation.seeded.ground import settings_and_files, store_of
 from tests.simulation.virtual import START
 from tests.simulation.world import ANSWER_KEY
+from tests.stores import only
 from warnd.daemon import Daemon
 from warnd.ledger import silence
 from warnd.ledger.events import Stamp
@@ -31,6 +32,8 @@ from warnd.model import cap
 from warnd.model.authority import Principal
 from warnd.model.cap import Alert
 from warnd.model.submission import Fate, WrongState
+
+pytestmark = only("sqlite", "plays on SQLite in memory, whatever the run")
 
 T = TypeVar("T")
 OPERATOR = Principal(name="operator", scope="release")

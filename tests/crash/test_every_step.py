@@ -4,6 +4,9 @@ from pathlib import Path
 
 from tests.crash.judge import Tally
 from tests.crash.theatre import Theatre, every_name
+from tests.stores import only
+
+pytestmark = only("sqlite", "python -m tests.crash does it on PostgreSQL, too, and writes what came of it")
 
 
 def test_nothing_is_lost_wherever_it_dies(tmp_path: Path) -> None:

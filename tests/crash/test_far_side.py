@@ -5,6 +5,9 @@ from pathlib import Path
 from tests.crash.far_side import SIDES, every_fault
 from tests.crash.line import FAULTS
 from tests.fakes.broker import needs_mosquitto
+from tests.stores import only
+
+pytestmark = only("sqlite", "is about providers; what they do to a shared store, the stories show")
 
 
 @needs_mosquitto

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 from tests.simulation.seeded.play import play
+from tests.stores import only
+
+pytestmark = only("sqlite", "plays on SQLite in memory, whatever the run")
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (3, 8, 22)  # One daemon, two, three; with kills, a store in trouble and a clock that is set.

@@ -3,6 +3,9 @@
 import pytest
 
 from tests.simulation.seeded.many import hold
+from tests.stores import only
+
+pytestmark = only("sqlite", "plays on SQLite in memory, whatever the run")
 
 
 @pytest.mark.parametrize("first", range(105, 209, 13))
