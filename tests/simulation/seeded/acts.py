@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -116,7 +117,11 @@ class People:
         paper = await self.hand_in(alert, by=OPERATOR)
         if not _went_out(tombstone) or paper.submission is None:
             return
-        if paper.submission.fate not in {Fate.CANCELLED, Fate.REFUSED}:
+        fate = paper.submission.fate
+        if fate is Fate.SAME:  # It was stored, and the answer was lost.
+            state = await self.stage.look(partial(_state, warning_id=str(paper.submission.warning_id)))
+            fate = Fate.CANCELLED if state == "cancelled" else fate
+        if fate not in {Fate.CANCELLED, Fate.REFUSED}:
             self.stage.judge.complain(f"{alert.identifier} came after its Cancel and is {paper.submission.fate}")
 
     async def update_first(self) -> None:
@@ -315,6 +320,11 @@ def _went_out(paper: Paper) -> bool:
 
 def _level(alert: Alert) -> str:
     return next((value for info in alert.infos for name, value in info.parameters if name == "warnd:level"), "")
+
+
+def _state(conn: Connection, *, warning_id: str) -> str:
+    state: str = conn.execute(text("SELECT state FROM warning WHERE id = :id"), {"id": warning_id}).scalar_one()
+    return state
 
 
 def _waiting(conn: Connection) -> list[Any]:
