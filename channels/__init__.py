@@ -14,9 +14,11 @@ Build = Callable[["Settings", Context], Channel | None]  # None: its section is 
 
 
 def _package(name: str) -> Build:
-    """Return the `build` of a package here, imported only when it is called: a channel that is off costs no memory."""
+    """Return the `build` of a package here, imported only where it has a section or needs none: one that is off costs nothing."""
 
     def build(settings: "Settings", context: Context) -> Channel | None:
+        if getattr(settings, name, settings) is None:
+            return None
         return cast("Build", importlib.import_module(f"channels.{name}").build)(settings, context)
 
     return build

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoTurn
 from tests import stores
 from tests.waiting import until
 from warnd.ledger import trouble
-from warnd.ledger.connecting import spread
+from warnd.ledger.address import spread
 from warnd.ledger.postgres import SharedLedger
 from warnd.ledger.store import _parsed, open_engine, shown
 

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from warnd.clock import Clock
-from warnd.daemon.outward import Outward
 from warnd.daemon.systemd import notify
 from warnd.dispatch.watchdog import Trouble, Watchdog
 from warnd.ledger import progress
@@ -72,6 +71,8 @@ class Lifeline:
         self._watchdog = watchdog
         self._problems = problems
         self._publish = publish
+        from warnd.daemon.outward import Outward  # noqa: PLC0415 - its library takes a tenth of a start, and most speak to nobody
+
         self._outward = Outward(timeout_s=settings.timeout_s, agent=f"warnd/{own.version}")
         self._unwritable: Trouble | None = None
         self._broken: dict[str, Trouble] = {}

@@ -6,7 +6,6 @@ Nothing here depends on a session: a pooler may hand connections from one transa
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.abc import Buffer
@@ -26,36 +25,6 @@ _BOUNDS: dict[str, str | int] = {
     "tcp_user_timeout": 15_000,  # Milliseconds; a machine that lost its power acknowledges nothing.
     "target_session_attrs": "read-write",  # A standby takes no writes until it is promoted.
 }
-
-
-def spread(url: str) -> str:
-    """Return an address of several servers, written as libpq does (`HOST1:PORT1,HOST2:PORT2`), as SQLAlchemy reads it.
-
-    Other addresses are returned as they are.
-    """
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
-        return url
-    named = [_host_and_port(each) for each in hosts.split(",")]
-    query = [*parse_qsl(parts.query), ("host", ",".join(host for host, _ in named))]
-    query.append(("port", ",".join(port for _, port in named)))
-    return urlunsplit(parts._replace(netloc=f"{user}{at}", query=urlencode(query)))
-
-
-def without_password(url: str) -> str:
-    """Return an address of several servers as people may see it."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{name}{':***' if colon else ''}{at}{hosts}"))
-
-
-def _host_and_port(text: str) -> tuple[str, str]:
-    """Split `host`, `host:port` or `[IPv6]:port`; without a port it is PostgreSQL's own."""
-    bare = text.rpartition("]")[2]
-    host = text.removesuffix(bare) or bare.partition(":")[0]
-    return host.strip("[]"), bare.partition(":")[2] or "5432"
 
 
 def bounds(url: URL) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 
-from warnd.ledger import postgres, sqlite
-from warnd.ledger.connecting import spread, without_password
+from warnd.ledger import sqlite
+from warnd.ledger.address import spread, without_password
 from warnd.ledger.door import Ledger, Operation, P, StoreError, T
 from warnd.ledger.migrations import NewerStore, migrate, newest
 
@@ -90,6 +90,8 @@ def open_engine(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Engine:
     """
     parsed = _parsed(url)
     if parsed.drivername == _POSTGRESQL:
+        from warnd.ledger import postgres  # noqa: PLC0415 - its driver takes a tenth of a start, which a file does not need
+
         return postgres.open_sync(parsed, writes=begin != "BEGIN")
     return sqlite.open_sync(parsed, begin=begin)
 
@@ -116,12 +118,16 @@ def usable(conn: Connection) -> bool:
         StoreError: It never can.
     """
     if conn.dialect.name == _POSTGRESQL:
+        from warnd.ledger import postgres  # noqa: PLC0415 - as above
+
         postgres.check(conn)
     return newest(conn)
 
 
 def _migrated(conn: Connection) -> str | None:
     if conn.dialect.name == _POSTGRESQL:
+        from warnd.ledger import postgres  # noqa: PLC0415 - as above
+
         postgres.take_time(conn)
     return migrate(conn)
 
@@ -145,7 +151,11 @@ def open_inline(url: str = "sqlite:///:memory:") -> InlineLedger:
 def open_ledger(url: str) -> Ledger:
     """Open the ledger of a running daemon; call `upgrade` first."""
     parsed = _parsed(url)
-    return postgres.SharedLedger(parsed) if parsed.drivername == _POSTGRESQL else sqlite.LinedLedger(parsed)
+    if parsed.drivername == _POSTGRESQL:
+        from warnd.ledger import postgres  # noqa: PLC0415 - as above
+
+        return postgres.SharedLedger(parsed)
+    return sqlite.LinedLedger(parsed)
 
 
 class DaemonLock:
@@ -201,11 +211,12 @@ class _opening:  # noqa: N801 - reads as a clause in a with statement
 def refusal(url: str, error: DBAPIError) -> str:
     """Return why a store cannot be worked with and what to do, in one line; without its password."""
     cause = " ".join(str(error.orig).partition("\nLINE ")[0].split()).rstrip(".?")
-    advice = (
-        postgres.advice(_parsed(url), error)
-        if shared(url)
-        else "Check that the folder exists, that this user may write it, and that the file is a warnd store."
-    )
+    if shared(url):
+        from warnd.ledger import postgres  # noqa: PLC0415 - as above
+
+        advice = postgres.advice(_parsed(url), error)
+    else:
+        advice = "Check that the folder exists, that this user may write it, and that the file is a warnd store."
     return f"Cannot open {shown(url)}: {cause}. {advice}"
 
 
