@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -67,18 +68,18 @@ def run(
         listening = bind(endpoint.host, endpoint.port)
         sys.setswitchinterval(_SWITCH_S)
         turns = Turns()
+        settings, own_url = _placed(settings, listening)
+        ledger = open_ledger(settings.store.url)
         with asyncio.Runner(loop_factory=partial(measured_loop, turns)) as runner:
-            runner.run(
-                _serve(
-                    settings,
-                    files,
-                    listening=listening,
-                    ready=ready,
-                    turns=turns,
-                    own=clock or SystemClock(),
-                    build=build,
-                )
-            )
+            try:
+                known = runner.run(_look(settings, ledger, own=clock or SystemClock()))
+                daemon = _daemon(
+                    settings, files, ledger=ledger, known=known, build=build
+                )  # Between two runs: it holds no loop up.
+                daemon.registry.register(turns)
+                runner.run(_run(daemon, listening, worker=known.worker, own_url=own_url, ready=ready))
+            finally:
+                runner.run(ledger.close())
     finally:
         lock.release()
 
@@ -95,53 +96,67 @@ def _make_room(url: str) -> None:
         ) from error
 
 
-async def _serve(
-    settings: Settings,
-    files: Files,
-    *,
-    listening: socket.socket,
-    ready: Callable[[str], None],
-    turns: Turns,
-    own: Clock,
-    build: Mapping[str, channels.Build],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a daemon must know of its store before it can be made."""
+
+    tag: str
+    answer_key: bytes
+    writer: str
+    clock: Clock
+    worker: Worker | None
+
+
+_CHANCE = random.SystemRandom()
+
+
+def _placed(settings: Settings, listening: socket.socket) -> tuple[Settings, str]:
+    """Return the settings with the address and the name that this process has got, and the address as a URL."""
     host, port = listening.getsockname()[:2]
-    own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     bound = settings.http.model_copy(update={"listen": Endpoint(host, port)})  # Port 0 has become one.
     named = settings.node.model_copy(update={"worker": settings.node.worker or f"{socket.gethostname()}-{port}"})
-    settings = settings.model_copy(update={"http": bound, "node": named})
-    chance = random.SystemRandom()
-    ledger = open_ledger(settings.store.url)
-    try:
-        tag = await ledger.write(node.tag, fresh=f"{chance.getrandbits(_TAG_BITS):010x}")
-        writer = f"{chance.getrandbits(128):032x}"
-        clock, worker = await _among_others(settings, ledger, own=own, writer=writer)
-        daemon = Daemon(
-            settings,
-            ledger=ledger,
-            clock=clock,
-            chance=chance,
-            writer=writer,
-            tag=tag,
-            answer_key=await ledger.write(node.answer_key, fresh=chance.randbytes(answer.KEY_BYTES)),
-            files=files,
-            public_url=settings.http.public_url or settings.http.own_url,
-            alone=worker is None,
-            worker=worker,
-            build=build,
-        )
-        daemon.registry.register(turns)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, daemon.stop)
-        log.info("starting", url=own_url, channels=sorted(daemon.channels), store=shown(settings.store.url))
-        async with _signed_in(worker):
-            await daemon.run(
-                serve(daemon.app, listening=listening, started=partial(_ready, ready, own_url)), systemd.turn()
-            )
-        log.info("stopped")
-    finally:
-        await ledger.close()
+    own_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return settings.model_copy(update={"http": bound, "node": named}), own_url
+
+
+async def _look(settings: Settings, ledger: Ledger, *, own: Clock) -> _Known:
+    tag = await ledger.write(node.tag, fresh=f"{_CHANCE.getrandbits(_TAG_BITS):010x}")
+    writer = f"{_CHANCE.getrandbits(128):032x}"
+    clock, worker = await _among_others(settings, ledger, own=own, writer=writer)
+    answer_key = await ledger.write(node.answer_key, fresh=_CHANCE.randbytes(answer.KEY_BYTES))
+    return _Known(tag, answer_key, writer, clock, worker)
+
+
+def _daemon(
+    settings: Settings, files: Files, *, ledger: Ledger, known: _Known, build: Mapping[str, channels.Build]
+) -> Daemon:
+    return Daemon(
+        settings,
+        ledger=ledger,
+        clock=known.clock,
+        chance=_CHANCE,
+        writer=known.writer,
+        tag=known.tag,
+        answer_key=known.answer_key,
+        files=files,
+        public_url=settings.http.public_url or settings.http.own_url,
+        alone=known.worker is None,
+        worker=known.worker,
+        build=build,
+    )
+
+
+async def _run(
+    daemon: Daemon, listening: socket.socket, *, worker: Worker | None, own_url: str, ready: Callable[[str], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    log.info("starting", url=own_url, channels=sorted(daemon.channels), store=shown(daemon.settings.store.url))
+    async with _signed_in(worker):
+        serving = serve(daemon.app, listening=listening, started=partial(_ready, ready, own_url))
+        await daemon.run(serving, systemd.turn())
+    log.info("stopped")
 
 
 def _ready(told: Callable[[str], None], own_url: str) -> None:
