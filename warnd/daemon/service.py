@@ -26,7 +26,7 @@ from warnd.ledger.store import DaemonLock, Ledger, StoreError, open_ledger, shar
 from warnd.model import answer
 from warnd.settings import Settings
 from warnd.settings.kinds import Endpoint
-from warnd.web.server import bind, serve
+from warnd.web.server import bind, prepare, serve
 
 _TAG_BITS = 40
 _NEWER = "a newer warnd works on this store too, and this one can; upgrade this one when the others are seen to work"
@@ -74,9 +74,9 @@ def run(
         with asyncio.Runner(loop_factory=partial(measured_loop, turns)) as runner:
             try:
                 known = runner.run(_look(settings, ledger, own=clock or SystemClock()))
-                daemon = _daemon(
-                    settings, files, ledger=ledger, known=known, build=build
-                )  # Between two runs: it holds no loop up.
+                turns.end()  # What is done between two runs of the loop holds it up for nobody.
+                daemon = _daemon(settings, files, ledger=ledger, known=known, build=build)
+                prepare(daemon.app)
                 daemon.registry.register(turns)
                 runner.run(_run(daemon, listening, worker=known.worker, own_url=own_url, ready=ready))
             finally:
