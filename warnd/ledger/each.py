@@ -1,7 +1,7 @@
-"""One statement for each of many rows of values, as cheaply as each kind of store can.
+"""One statement for each of many rows of values, run once, joined to the rows.
 
-SQLite's driver runs the prepared statement once for each. PostgreSQL would plan it anew for every one, while all other workers wait for the
-store; there it runs once, joined to the rows.
+PostgreSQL would plan it anew for every one, while all other workers wait for the store. SQLite's driver lets go of the interpreter at every
+row and has to wait for the event loop until it gets it back: of a hundred rows that takes longer than the rows.
 """
 
 import json
@@ -12,6 +12,8 @@ from functools import lru_cache
 from sqlalchemy import Connection, TextClause, text
 
 _PARAMETER = re.compile(r":(\w+)")
+_SUSPECT = re.compile(r"\\u0000|[0-9]{19}")
+_LARGEST = 2**63
 
 Values = Mapping[str, int | str | None]
 
@@ -27,15 +29,29 @@ def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> in
     """
     if not rows:
         return 0
+    names = tuple(rows[0])
     if conn.dialect.name != "postgresql":
-        # Its names are the driver's own: SQLAlchemy would copy each row thrice.
-        return conn.exec_driver_sql(statement, [dict(row) for row in rows]).rowcount
+        return conn.exec_driver_sql(_listed(statement, names), (_told(names, rows),)).rowcount
     told = [{name: _kept(value) for name, value in row.items()} for row in rows]
     return conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)}).rowcount
 
 
+def _told(names: tuple[str, ...], rows: Sequence[Values]) -> str:
+    """Return the values as JSON; one by one they are looked at only if there may be something to see.
+
+    Raises:
+        OverflowError: A number is larger than columns are; in JSON it would become another one.
+    """
+    told = json.dumps([[row[name] for name in names] for row in rows], ensure_ascii=False)
+    if _SUSPECT.search(told) is None:
+        return told
+    return json.dumps([[_kept(row[name]) for name in names] for row in rows], ensure_ascii=False)
+
+
 def _kept(value: int | str | None) -> int | str | None:
-    """Return text as PostgreSQL can keep it, like the driver's other parameters: it has no U+0000."""
+    """Return text as every store can keep it, like the driver's other parameters on PostgreSQL: it has no U+0000."""
+    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise OverflowError(f"{value} is too large for a column")
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
@@ -46,11 +62,21 @@ def _kinds(rows: Sequence[Values]) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=256)
 def _joined(statement: str, kinds: tuple[tuple[str, str], ...]) -> TextClause:
-    head, where, condition = statement.rpartition(" WHERE ")
-    head, condition = (_PARAMETER.sub(r"given.given_\1", part) for part in (head, condition))
-    # Named apart from the columns of every table.
     named = ", ".join(f"{name} AS given_{name}" for name, _ in kinds)
     told = ", ".join(f"{name} {kind}" for name, kind in kinds)
     rows = f"(SELECT {named} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told({told})) AS given"
+    return text(_with(statement, rows))
+
+
+@lru_cache(maxsize=256)
+def _listed(statement: str, names: tuple[str, ...]) -> str:
+    named = ", ".join(f"json_extract(value, '$[{place}]') AS given_{name}" for place, name in enumerate(names))
+    return _with(statement, f"(SELECT {named} FROM json_each(?)) AS given")
+
+
+def _with(statement: str, rows: str) -> str:
+    """Return a statement for many rows, whose values are named apart from the columns of every table."""
+    head, where, condition = statement.rpartition(" WHERE ")
+    head, condition = (_PARAMETER.sub(r"given.given_\1", part) for part in (head, condition))
     glue = " FROM " if statement.startswith("UPDATE") else ", "
-    return text(f"{head}{glue}{rows}{where}{condition}")
+    return f"{head}{glue}{rows}{where}{condition}"
