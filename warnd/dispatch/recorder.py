@@ -27,10 +27,12 @@ from warnd.ledger.values import to_ms
 
 _GROUP_MAX = 500
 _RETRY_S = 1.0
+_RING_S = 0.05  # While group follows group, whoever hears the bell would look at the store between any two of them.
 # A group costs as much as thirty outcomes do. So while many come, and nobody but the daemon itself waits for them, more are waited for.
 _MANY = 16
 _ENOUGH = 100
-_GATHER_S = 0.01
+_GATHER_S = 0.002
+_GATHERINGS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +88,8 @@ class Recorder:
         self._bell = bell
         self._metrics = metrics
         self._trouble: str | None = None
+        self._news = False  # Committed, and nobody heard the bell since.
+        self._rang_at = float("-inf")
         self._waiting: list[_Entry] = []
         self._smaller = 0  # Size of the next group, after one failed for something in it; 0 = the usual.
         self._arrival = asyncio.Event()
@@ -130,6 +134,7 @@ class Recorder:
                 while self._waiting:
                     await self._gather()
                     await self._commit_some()
+                    self._tell()
         except asyncio.CancelledError:
             while self._waiting and await self._commit_some():
                 pass  # A store that still cannot be written is not waited for: nobody was told that anything is safe.
@@ -144,7 +149,11 @@ class Recorder:
 
     async def _gather(self) -> None:
         """Wait a moment for more outcomes, where as many came just now that it will not be in vain."""
-        if self._last >= _MANY and not self._urgent.is_set():
+        came = 0
+        for _ in range(_GATHERINGS):
+            if self._last < _MANY or self._urgent.is_set() or len(self._waiting) == came:
+                break
+            came = len(self._waiting)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GATHER_S):
                     await self._urgent.wait()
@@ -179,8 +188,15 @@ class Recorder:
         for entry in entries:
             answer = next(answers) if isinstance(entry.what, Playback) else None
             entry.ended(answer)
-        self._bell.ring()
+        self._news = True
         return True
+
+    def _tell(self) -> None:
+        """Ring, if there is news and nothing that will bring more in a moment."""
+        now = self._clock.monotonic()
+        if self._news and (not self._waiting or now - self._rang_at >= _RING_S):
+            self._news, self._rang_at = False, now
+            self._bell.ring()
 
     def _set_aside(self, entries: list[_Entry], error: Exception) -> None:
         """Find the entry that the tables will not take by halving the group: one bad receipt must not hold up the others.

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warnd.bell import Bell
 from warnd.channel import Channel
@@ -88,7 +89,7 @@ def create_app(
     """
     folder = (templates or shipped("templates")) / "web"
     sheets = Sheets(folder, node=node, public_url=public_url, push=push is not None)
-    app = FastAPI(
+    app = _Application(
         title="warnd",
         version=version("warnd"),
         description=_DESCRIPTION,
@@ -123,7 +124,7 @@ def create_app(
     places = Places(ledger=ledger, clock=clock, jurisdiction=node.jurisdiction)
     pages = Pages(site=shown, places=places, sheets=sheets, sender_names=sender_names or {})
     called_back = [route for channel in channels for route in channel.routes()]
-    _front(app, called_back, errors=Errors(app, page=pages.error), https=public_url.startswith("https:"))
+    app.stand_behind(called_back, errors=Errors(app, page=pages.error), https=public_url.startswith("https:"))
     app.router.routes.extend(called_back)
     app.include_router(warnings.router)
     app.include_router(terminals.router)
@@ -144,14 +145,23 @@ def create_app(
     return app
 
 
-def _front(app: FastAPI, called_back: Sequence[BaseRoute], *, errors: Errors, https: bool) -> None:
-    """Put the headers and the callbacks before everything."""
-    # The answer to a crash is made outside of all middleware that is given by the usual way.
-    build = app.build_middleware_stack
-    guard = partial(SecurityHeaders, https=https)
-    app.build_middleware_stack = lambda: Callbacks(  # type: ignore[method-assign] # the one door
-        guard(build()), called_back, answer=errors.answer, guard=guard
-    )
+class _Application(FastAPI):
+    """FastAPI behind the callbacks, and behind the headers: the answer to a crash is made outside of all middleware given the usual way."""
+
+    def stand_behind(self, called_back: Sequence[BaseRoute], *, errors: Errors, https: bool) -> None:
+        """Put them in front."""
+        self._guard = partial(SecurityHeaders, https=https)
+        self._callbacks = Callbacks(called_back, answer=errors.answer, guard=self._guard)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return everything else."""
+        return self._guard(super().build_middleware_stack())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["app"] = self
+        if not await self._callbacks.answered(scope, receive, send):
+            await super().__call__(scope, receive, send)
 
 
 def _public(pages: Pages, *, site: Site, places: Places, sheets: Sheets) -> list[Route]:

@@ -18,30 +18,25 @@ Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Callbacks:
-    """Answers the routes of channels and hands everything else on.
+    """Answers the routes of channels.
 
     Args:
-        onward: Everything else: other paths, other methods, routes that are no plain ones.
         routes: Of all channels, in order.
         answer: For errors that an endpoint raises.
         guard: Puts the headers of every page round an application.
     """
 
-    def __init__(
-        self, onward: ASGIApp, routes: Iterable[BaseRoute], *, answer: Answer, guard: Callable[[ASGIApp], ASGIApp]
-    ) -> None:
-        self._onward = onward
+    def __init__(self, routes: Iterable[BaseRoute], *, answer: Answer, guard: Callable[[ASGIApp], ASGIApp]) -> None:
         self._routes = [route for route in routes if isinstance(route, Route)]
         self._prefixes = tuple(route.path.partition("{")[0] for route in self._routes)
         self._answer = answer
         self._guard = guard
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+    async def answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request; False = it is for others: another path, another method, a route that is no plain one."""
         route = self._meant(scope)
         if route is None:
-            await self._onward(scope, receive, send)
-            return
+            return False
         request = Request(scope, limited(scope, receive))
         try:
             response: Response = await route.endpoint(request)
@@ -49,6 +44,7 @@ class Callbacks:
             response = await self._answer(request, error)
         # An answer without a body shows nothing, and whoever posts receipts reads none of the headers.
         await (self._guard(response) if response.body else response)(scope, receive, send)
+        return True
 
     def _meant(self, scope: Scope) -> Route | None:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import ImmutableMultiDict
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from twilio.request_validator import RequestValidator
 
 _BODY_MAX = 64 * 1024  # Twilio's forms are about 1 KB; a text has 1,600 characters at most.
@@ -83,15 +83,16 @@ class Seal:
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > _BODY_MAX:
-                raise HTTPException(413, f"At most {_BODY_MAX} bytes.", headers={"Connection": "close"})
-    except ClientDisconnect:
-        raise HTTPException(400, "The connection broke before the form was whole.") from None
-    return bytes(body)
+    body: bytes = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "The connection broke before the form was whole.")
+        body += message.get("body", b"")
+        if len(body) > _BODY_MAX:
+            raise HTTPException(413, f"At most {_BODY_MAX} bytes.", headers={"Connection": "close"})
+        if not message.get("more_body", False):
+            return body
 
 
 def _parsed(body: bytes) -> _Pairs:
