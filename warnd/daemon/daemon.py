@@ -203,7 +203,12 @@ class Daemon:
         if lifeline is not None:
             parts.append(("lifeline", lifeline.run()))
         if self._worker is not None:
-            parts.append(("worker", self._worker.run(bell=self.bell, metrics=self._metrics)))
+            parts.append(
+                (
+                    "worker",
+                    self._worker.run(bell=self.bell, metrics=self._metrics, quiet=lambda: self._engine.quiet.reigns),
+                )
+            )
             parts.append(("heirs", self._bequests.inherit(self.channels)))
         parts += [(f"channel:{name}", one.run(self.recorder.receipt)) for name, one in self.channels.items()]
         if self.folder is not None:

@@ -41,6 +41,7 @@ class Engine:
     contents: Contents
     lanes: list[Lane]
     watchdog: Watchdog
+    quiet: Quiet
 
     async def make_recordings(self) -> None:
         """Have spoken what waits for it, until cancelled."""
@@ -91,6 +92,7 @@ def engine(
         contents=contents,
         lanes=_lanes(ground, channels, recorder=recorder, lookups=lookups, contents=contents, quiet=quiet),
         watchdog=_watchdog(ground, channels),
+        quiet=quiet,
     )
 
 

@@ -4,6 +4,7 @@ Decides nothing about tries: whoever lives takes over from the dead in the clock
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -22,6 +23,7 @@ _BEAT_S = 2.0
 _SILENT_S = 8.0  # Who is taken for dead and lives loses nothing but time: what it sends is still believed.
 _MISSED_S = 2 * _BEAT_S  # Between two beats: then it was the store, or this machine, that stood still.
 _HEAR_S = 0.5
+_QUIET_HEAR_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +57,11 @@ class Worker:
         await self._ledger.write(workers.join, name=self._own.name, version=self._own.version, stamp=self._stamp())
         self._beaten_at = self._steady_since = self._clock.monotonic()
 
-    async def run(self, *, bell: Bell, metrics: Metrics) -> None:
-        """Beat, and hear the others, until cancelled."""
+    async def run(self, *, bell: Bell, metrics: Metrics, quiet: Callable[[], bool] = lambda: False) -> None:
+        """Beat, and hear the others, less often while it is `quiet`, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._live(metrics), name="beats")
-            group.create_task(self._hear(bell), name="others")
+            group.create_task(self._hear(bell, quiet), name="others")
 
     async def leave(self) -> None:
         """Sign out after the last outcome; what was still under way may have left, and whoever lives needs not wait to know."""
@@ -112,7 +114,7 @@ class Worker:
                 fix="give each its own node.worker",
             )
 
-    async def _hear(self, bell: Bell) -> None:
+    async def _hear(self, bell: Bell, quiet: Callable[[], bool]) -> None:
         """Ring for what the others wrote: what waits for the ledger to change waits no longer than for our own changes."""
         known = 0
         while True:
@@ -124,7 +126,7 @@ class Worker:
                 if last != known:
                     bell.ring()
                 known = last
-            await self._clock.sleep(_HEAR_S)
+            await self._clock.sleep(_QUIET_HEAR_S if quiet() else _HEAR_S)
 
     def _stamp(self) -> Stamp:
         return Stamp(to_ms(self._clock.now()), self._own.writer)
