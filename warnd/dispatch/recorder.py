@@ -192,9 +192,9 @@ class Recorder:
         return True
 
     def _tell(self) -> None:
-        """Ring, if there is news and nothing that will bring more in a moment."""
+        """Ring, if there is news and nothing that will bring more in a moment; a lane that has many places again goes on at once."""
         now = self._clock.monotonic()
-        if self._news and (not self._waiting or now - self._rang_at >= _RING_S):
+        if self._news and (self._last >= _MANY or not self._waiting or now - self._rang_at >= _RING_S):
             self._news, self._rang_at = False, now
             self._bell.ring()
 

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import allotment, digits, events, optouts, senders
 from warnd.ledger.allotment import Room, Terms
-from warnd.ledger.each import execute_each
+from warnd.ledger.each import ManyRows, execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.priority import SEATS, URGENT, all_of, is_cancel, is_urgent, priority
-from warnd.ledger.values import many
 from warnd.model.answer import LINKED
 from warnd.model.sender import Standing
 
@@ -209,23 +208,38 @@ def _take(conn: Connection, nos: Sequence[int], *, carriers: Mapping[int, str], 
     )
 
 
+_DETAILS = ManyRows(
+    "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, l.delivery_no, m.id AS message_id, m.kind, "
+    "coalesce(d.purpose, p.purpose) AS purpose, d.proof, v.kind AS recipient_kind, coalesce(v.lang, p.lang) AS lang, "
+    "r.id AS recipient, "
+    "CASE WHEN p.no IS NOT NULL THEN p.regions WHEN l.channel = 'mqtt' THEN ("  # A direct command names the topic's regions.
+    "SELECT q.regions FROM publication q JOIN region t ON t.code = q.target JOIN region g ON g.code = d.region "
+    "WHERE q.message_no = l.message_no AND q.channel = 'mqtt' AND substr(g.path, 1, length(t.path)) = t.path "
+    "ORDER BY t.path DESC LIMIT 1) END AS regions "
+    "FROM leg l JOIN message m ON m.no = l.message_no "
+    "LEFT JOIN delivery d ON d.no = l.delivery_no LEFT JOIN recipient_version v ON v.no = d.version_no "
+    "LEFT JOIN recipient r ON r.no = d.recipient_no LEFT JOIN publication p ON p.no = l.publication_no "
+    "WHERE l.no IN :nos",
+    *(
+        "no",
+        "attempts",
+        "token",
+        "message_no",
+        "channel",
+        "address",
+        "repeat",
+        "delivery_no",
+        "message_id",
+        "kind",
+        "purpose",
+    ),
+    *("proof", "recipient_kind", "lang", "recipient", "regions"),
+)
+
+
 def _details(conn: Connection, nos: Sequence[int]) -> list[Row[Any]]:
     """Return what rendering needs, in the order of `nos`."""
-    statement = many(
-        "SELECT l.no, l.attempts, l.token, l.message_no, l.channel, l.address, l.repeat, l.delivery_no, m.id AS message_id, m.kind, "
-        "coalesce(d.purpose, p.purpose) AS purpose, d.proof, v.kind AS recipient_kind, coalesce(v.lang, p.lang) AS lang, "
-        "r.id AS recipient, "
-        "CASE WHEN p.no IS NOT NULL THEN p.regions WHEN l.channel = 'mqtt' THEN ("  # A direct command names the topic's regions.
-        "SELECT q.regions FROM publication q JOIN region t ON t.code = q.target JOIN region g ON g.code = d.region "
-        "WHERE q.message_no = l.message_no AND q.channel = 'mqtt' AND substr(g.path, 1, length(t.path)) = t.path "
-        "ORDER BY t.path DESC LIMIT 1) END AS regions "
-        "FROM leg l JOIN message m ON m.no = l.message_no "
-        "LEFT JOIN delivery d ON d.no = l.delivery_no LEFT JOIN recipient_version v ON v.no = d.version_no "
-        "LEFT JOIN recipient r ON r.no = d.recipient_no LEFT JOIN publication p ON p.no = l.publication_no "
-        "WHERE l.no IN :nos",
-        "nos",
-    )
-    found = {row.no: row for row in conn.execute(statement, {"nos": list(nos)}).all()}
+    found = {row.no: row for row in _DETAILS.fetch(conn, nos)}
     return [found[no] for no in nos]
 
 

@@ -7,9 +7,8 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.ledger import events, legs, villages
 from warnd.ledger.counters import Cell, move
-from warnd.ledger.each import execute_each
+from warnd.ledger.each import ManyRows, execute_each
 from warnd.ledger.events import Stamp
-from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
 
 _ALL = 2**62
@@ -52,13 +51,15 @@ def raise_evidence(conn: Connection, proofs: Mapping[int, Evidence], *, stamp: S
     villages.heard(conn, [(row.no, proofs[row.no]) for row in changed], stamp=stamp)
 
 
+_ROWS = ManyRows(
+    "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, d.due_by, d.breached_at, m.id AS message_id, m.closed_as "
+    "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no IN :nos",
+    *("no", "message_no", "region", "evidence", "state", "proof", "due_by", "breached_at", "message_id", "closed_as"),
+)
+
+
 def _rows(conn: Connection, proofs: Iterable[int]) -> list[Row[Any]]:
-    statement = many(
-        "SELECT d.no, d.message_no, d.region, d.evidence, d.state, d.proof, d.due_by, d.breached_at, m.id AS message_id, m.closed_as "
-        "FROM delivery d JOIN message m ON m.no = d.message_no WHERE d.no IN :nos ORDER BY d.no",
-        "nos",
-    )
-    return list(conn.execute(statement, {"nos": sorted(proofs)}).all())
+    return sorted(_ROWS.fetch(conn, proofs), key=lambda row: row.no)
 
 
 def _late(row: Row[Any], stamp: Stamp) -> bool:

@@ -1,15 +1,20 @@
-"""One statement for each of many rows of values, run once, joined to the rows.
+"""One statement for many rows: for each of many rows of values, run once, joined to them; and one that reads many rows.
 
 PostgreSQL would plan it anew for every one, while all other workers wait for the store. SQLite's driver lets go of the interpreter at every
-row and has to wait for the event loop until it gets it back: of a hundred rows that takes longer than the rows.
+row, written or read, and has to wait for the event loop until it gets it back: of a hundred rows that takes longer than the rows. So it
+gets them all as one.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
+
+from warnd.ledger.values import many
 
 _PARAMETER = re.compile(r":(\w+)")
 _SUSPECT = re.compile(r"\\u0000|[0-9]{19}")
@@ -34,6 +39,29 @@ def execute_each(conn: Connection, statement: str, rows: Sequence[Values]) -> in
         return conn.exec_driver_sql(_listed(statement, names), (_told(names, rows),)).rowcount
     told = [{name: _kept(value) for name, value in row.items()} for row in rows]
     return conn.execute(_joined(statement, _kinds(rows)), {"rows": json.dumps(told, ensure_ascii=False)}).rowcount
+
+
+class ManyRows:
+    """A SELECT of the rows with certain numbers.
+
+    Args:
+        statement: With `IN :nos` for the numbers.
+        columns: What it gives, in any order.
+    """
+
+    def __init__(self, statement: str, *columns: str) -> None:
+        self._plain = many(statement, "nos")
+        rows = statement.replace("IN :nos", "IN (SELECT value FROM json_each(?))")
+        self._gathered = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({rows})"
+        row: Any = namedtuple("row", columns)  # type: ignore[misc]  # noqa: PYI024 - its columns are told at run time
+        self._row = row._make
+
+    def fetch(self, conn: Connection, nos: Iterable[int]) -> list[Any]:
+        """Return the rows, with the columns as attributes."""
+        if conn.dialect.name == "postgresql":
+            return list(conn.execute(self._plain, {"nos": list(nos)}).all())
+        told = conn.exec_driver_sql(self._gathered, (json.dumps(list(nos)),)).scalar_one()
+        return [self._row(line) for line in json.loads(told)]
 
 
 def _told(names: tuple[str, ...], rows: Sequence[Values]) -> str:

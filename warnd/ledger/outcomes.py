@@ -13,10 +13,9 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Accepted, Failed, Outcome, Unknown
 from warnd.ledger import deliveries, events, legs, progress, publications, senders, subscriptions, tallies
-from warnd.ledger.each import execute_each
+from warnd.ledger.each import ManyRows, execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.references import Learned
-from warnd.ledger.values import many
 from warnd.model.evidence import DeliveryState, Evidence
 from warnd.model.sms import PARTS_MAX
 
@@ -97,18 +96,31 @@ def _record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[L
     return _learned(known)
 
 
+_ROWS = ManyRows(
+    "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
+    "l.failures, l.wait_ms, l.channel, l.lane, l.due_at, l.message_no, l.evidence, a.sender, d.state AS delivery_state, "
+    "m.id AS message_id "
+    "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
+    "WHERE l.no IN :nos",
+    *(
+        "no",
+        "number",
+        "attempt_state",
+        "delivery_no",
+        "publication_no",
+        "state",
+        "token",
+        "attempts",
+        "tries",
+        "failures",
+        "wait_ms",
+    ),
+    *("channel", "lane", "due_at", "message_no", "evidence", "sender", "delivery_state", "message_id"),
+)
+
+
 def _rows(conn: Connection, tried: Sequence[Tried]) -> dict[tuple[int, int], Row[Any]]:
-    statement = many(
-        "SELECT l.no, a.number, a.state AS attempt_state, l.delivery_no, l.publication_no, l.state, l.token, l.attempts, l.tries, "
-        "l.failures, l.wait_ms, l.channel, l.lane, l.due_at, l.message_no, l.evidence, a.sender, d.state AS delivery_state, "
-        "m.id AS message_id "
-        "FROM leg l JOIN attempt a ON a.leg_no = l.no JOIN message m ON m.no = l.message_no LEFT JOIN delivery d ON d.no = l.delivery_no "
-        "WHERE l.no IN :nos",
-        "nos",
-    )
-    rows = conn.execute(
-        statement, {"nos": sorted({one.leg_no for one in tried})}
-    ).all()  # At once: row by row costs as much again.
+    rows = _ROWS.fetch(conn, sorted({one.leg_no for one in tried}))
     return {(row.no, row.number): row for row in rows}
 
 
