@@ -33,6 +33,8 @@ _NEWER = "a newer warnd works on this store too, and this one can; upgrade this 
 # How long a thread that works may keep the event loop waiting each time the loop has let go, which it does in every send and receive.
 # Python's own five milliseconds made half a second of fifty texts while a group of outcomes was being recorded.
 _SWITCH_S = 0.0005
+# Python looks for garbage at every 700 objects more than before; a hundred receipts under way are as many, and none of them is garbage.
+_GARBAGE = (10_000, 10, 10)
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +165,7 @@ async def _run(
 def _ready(told: Callable[[str], None], own_url: str) -> None:
     # What stands by now stays: looked through again and again for garbage, it would hold the loop for a tenth of a second each time.
     gc.freeze()
+    gc.set_threshold(*_GARBAGE)
     systemd.notify("READY=1")
     told(own_url)
 
