@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Reply, Report
 from warnd.ledger import deliveries, digits, events, latecomers, proofs, references, replies, senders, tallies
+from warnd.ledger.each import ManyRows
 from warnd.ledger.events import Stamp
 from warnd.ledger.node import attempt_id, parse_attempt_id
 from warnd.ledger.outcomes import backoff_ms, give_way, lose_patience
 from warnd.ledger.proofs import Group
 from warnd.ledger.references import Learned
-from warnd.ledger.values import dumps, many, maybe_ms
+from warnd.ledger.values import dumps, maybe_ms
 from warnd.model.evidence import Evidence
 
 
@@ -164,7 +165,24 @@ _REPORTED = text(
     "WHERE leg_no = :leg AND number = :number AND failed = 0"
 )
 _ONE_ATTEMPT = text(f"{_ATTEMPT} WHERE a.leg_no = :leg AND a.number = :number")
-_THEIR_ATTEMPTS = many(f"{_ATTEMPT} WHERE a.leg_no IN :legs", "legs")
+_THEIR_ATTEMPTS = ManyRows(
+    f"{_ATTEMPT} WHERE a.leg_no IN :nos",
+    *(
+        "leg_no",
+        "number",
+        "state",
+        "sender",
+        "ended_at",
+        "delivery_no",
+        "leg_state",
+        "attempts",
+        "tries",
+        "failures",
+        "channel",
+        "lane",
+    ),
+    *("message_no", "leg_evidence", "message_id", "closed_as", "delivery_state"),
+)
 
 
 def _attempt(conn: Connection, ours: tuple[int, int]) -> Row[Any] | None:
@@ -175,7 +193,7 @@ def _attempts(conn: Connection, meant: Sequence[tuple[int, int]]) -> dict[tuple[
     """Return the attempts that are there, by leg and number."""
     if not meant:
         return {}
-    rows = conn.execute(_THEIR_ATTEMPTS, {"legs": sorted({leg_no for leg_no, _ in meant})})
+    rows = _THEIR_ATTEMPTS.fetch(conn, sorted({leg_no for leg_no, _ in meant}))
     return {(row.leg_no, row.number): row for row in rows}
 
 
