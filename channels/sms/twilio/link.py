@@ -22,7 +22,8 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account import AccountContext
 
 from channels.retry_after import retry_after_s
-from channels.sms.twilio.wire import AnswerError, NoLineError, Wire
+from channels.sms.twilio.answer import AnswerError
+from channels.sms.twilio.wire import NoLineError, Wire
 from warnd.clock import Clock
 
 _SILENT = logging.getLogger("warnd.twilio.library")
