@@ -6,7 +6,7 @@ To see the seed that shows one today: take the mend back in a copy of the tree a
 from pathlib import Path
 
 from tests.simulation.county import VILLAGES
-from tests.simulation.documents import flood
+from tests.simulation.documents import cancel_of, flood
 from tests.simulation.virtual import VirtualLoop, run, simulated
 from tests.simulation.world import Act, Wire, obedient_phone, running
 from warnd.channel import Accepted, Failed, Outcome, Outgoing, Reply, Report
@@ -78,6 +78,31 @@ def test_a_try_that_is_reported_lost_while_it_is_under_way_is_no_longer_leased_w
             assert (await world.delivery(alert_id, OFFICER)).state == "satisfied"
             await world.check_invariants()
             await world.clock.sleep(30)
+            await world.check_invariants()
+
+    run(story(), loop)
+
+
+async def _lost_before_it_was_taken(outgoing: Outgoing, wire: Wire) -> Outcome:
+    await wire.bring(Report("sms", outgoing.attempt, Evidence.NONE, failed=True), after_s=0.1)
+    await simulated(3)
+    return Accepted("taken")
+
+
+def test_whoever_was_taken_for_unreached_when_the_cancel_was_planned_is_told_once_the_gateway_says_it_took_it(
+    tmp_path: Path,
+) -> None:
+    loop = VirtualLoop()
+    home = f"home-{VILLAGES[0]}-0"
+
+    async def story() -> None:
+        async with running(tmp_path, loop=loop, phones=_only(home, [_lost_before_it_was_taken, _silent])) as world:
+            alert = flood(codes=(VILLAGES[0],))
+            await world.release(alert)
+            await world.clock.sleep(1)
+            await world.release(cancel_of(alert))
+            await world.clock.sleep(10)
+            assert [one.message.kind for one in world.texts_to(home)] == ["warning", "cancel"]
             await world.check_invariants()
 
     run(story(), loop)

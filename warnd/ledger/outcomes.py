@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from warnd.channel import Accepted, Failed, Outcome, Unknown
-from warnd.ledger import deliveries, events, legs, progress, publications, senders, subscriptions, tallies
+from warnd.ledger import deliveries, events, latecomers, legs, progress, publications, senders, subscriptions, tallies
 from warnd.ledger.each import ManyRows, execute_each
 from warnd.ledger.events import Stamp
 from warnd.ledger.references import Learned
@@ -88,6 +88,10 @@ def _record(conn: Connection, tried: Sequence[Tried], *, stamp: Stamp) -> list[L
         if isinstance(one.outcome, Accepted) and row.delivery_no is not None
     }
     deliveries.raise_evidence(conn, proved, stamp=stamp)
+    # Planning, which counts tries under way, passed over those that a report had called failed.
+    latecomers.tell(
+        conn, [row.delivery_no for _, row in known if row.delivery_no in proved and row.attempt_state == "failed"]
+    )
     _tally(conn, known, mine=accepted)
     progress.note(conn, Counter(row.lane for _, row in accepted), stamp=stamp)
     gone = [one.leg_no for one, _ in known if isinstance(one.outcome, Failed) and one.outcome.gone]
