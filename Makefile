@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test check servers bench constraints simulate
+.PHONY: help demo test test-postgresql check servers bench constraints simulate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,7 @@ PEERS := .venv-peers/.locked
 help:
 	@echo "make demo          install into .venv, then a red flood warning in an invented county (ONCE=1 ends by itself)"
 	@echo "make test          install, then every check and every test"
+	@echo "make test-postgresql   every test that has a store, on PostgreSQL; make test runs those nearest to it"
 	@echo "make check         format, lint, types, floors; no tests"
 	@echo "make bench         speed, as ratios to the bare loop (half an hour; best on a quiet machine)"
 	@echo "make simulate      scenarios drawn from seeds, SEEDS=20000 of them (docs/simulation.md)"
@@ -26,6 +27,10 @@ demo: $(INSTALLED)
 # Three at once, because most tests wait for a real server; a file stays whole, because its tests share one. Then what has a store, on PostgreSQL.
 test: servers check
 	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile
+	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile --store postgresql --near-the-store
+
+# Everything that has a store, on PostgreSQL.
+test-postgresql: servers $(INSTALLED)
 	$(BIN)/pytest -q -m "not bench and not cluster" -n 3 --dist loadfile --store postgresql
 
 check: $(INSTALLED)

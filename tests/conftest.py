@@ -32,6 +32,7 @@ COUNTERPARTS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run choose its stores."""
     parser.addoption("--store", choices=stores.KINDS, default="sqlite", help="the kind of store that tests use")
+    parser.addoption("--near-the-store", action="store_true", help="leave out tests whose subject is another's far end")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,9 +52,12 @@ def pytest_unconfigure() -> None:
     postgresql.stop()
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave tests that have no store to the run on SQLite: a second run of them would tell nothing new."""
-    return True if collection_path.suffix == ".py" and not stores.concerns(collection_path) else None
+    if collection_path.suffix != ".py":
+        return None
+    far = config.getoption("--near-the-store") and stores.far(collection_path)
+    return True if far or not stores.concerns(collection_path) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,6 +22,24 @@ from warnd.ledger.store import InlineLedger, open_engine, open_inline, upgrade
 KINDS = ("sqlite", "postgresql")
 _TEMPLATE = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
 _TESTS = Path(__file__).parent
+_FAR_FOLDERS = frozenset({"browser", "contract", "fleet", "outside"})
+_FAR_FILES = tuple(
+    f"test_{subject}"
+    for subject in (
+        *(
+            "apprise",
+            "cli_check_live",
+            "demo",
+            "display",
+            "email",
+            "http_gateway",
+            "mqtt",
+            "public_site",
+            "push_routes",
+        ),
+        *("smpp", "speech", "story_21", "story_22", "story_24", "terminal", "twilio", "vandal", "webhook", "workshop"),
+    )
+)
 _numbers = count(1)
 _kind = "sqlite"
 _scopes = ["function"]
@@ -52,6 +70,15 @@ def concerns(test: Path) -> bool:
         return True
     near = (folder / "conftest.py" for folder in test.parents if _TESTS in folder.parents)
     return any(_leads_here(each) for each in (test, *(one for one in near if one.exists())))
+
+
+def far(test: Path) -> bool:
+    """Say whether a file of tests has a store only because a daemon needs one: its subject is a page, a provider or a loudspeaker.
+
+    `make test` runs those on SQLite alone, for its time is bounded; `make test-postgresql` runs them on PostgreSQL, too.
+    """
+    inside = test.relative_to(_TESTS)
+    return inside.parts[0] in _FAR_FOLDERS or inside.name.startswith(_FAR_FILES)
 
 
 @cache
