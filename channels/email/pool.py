@@ -15,6 +15,7 @@ import structlog
 from channels.email.options import KEEPALIVE_S, ServerOptions
 from channels.email.session import Envelope, Session, connected
 from channels.email.trouble import ServerTroubleError
+from warnd import cancellation
 from warnd.channel import NOT_STARTED, Failed, Outcome, Unknown
 from warnd.clock import Clock
 
@@ -96,6 +97,7 @@ class Pool:
             except ServerTroubleError as error:
                 failures += 1
                 self._fell(str(error))
+            cancellation.heed()
             await self._clock.sleep(self._pause_s(max(1, failures)))
 
     async def _serve(self, session: Session) -> None:
@@ -105,6 +107,7 @@ class Pool:
         quiet_since = self._clock.monotonic()
         try:
             while session.alive:
+                cancellation.heed()
                 job = await self._next(session)
                 if job is not None:
                     await self._carry(job, session)

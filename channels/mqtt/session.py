@@ -26,6 +26,7 @@ from channels.mqtt.ackorder import AckOrder
 from channels.mqtt.fate import Answered, Lost, NotSent, Parcel, Settle, TooLarge, Wrap
 from channels.mqtt.options import KEEPALIVE_S, TCP_CONNECT_MAX_S, LineOptions
 from channels.mqtt.reasons import Packet, reason
+from warnd import cancellation
 
 _T = TypeVar("_T")
 
@@ -298,16 +299,11 @@ class Session:
 
 
 async def _heeding_cancellation(call: Coroutine[Any, Any, _T]) -> _T:
-    """Await one of aiomqtt's calls, which wait by `asyncio.wait_for`.
-
-    In Python 3.11 that swallows a cancellation which comes together with the answer, so that the daemon would never end.
-    """
+    """Await one of aiomqtt's calls, which wait by `asyncio.wait_for`."""
     try:
         return await call
     finally:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
+        cancellation.heed()
 
 
 @asynccontextmanager

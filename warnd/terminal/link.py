@@ -18,6 +18,7 @@ import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from warnd import cancellation
 from warnd.clock import Clock
 from warnd.model.loudspeaker import TerminalState, command_filters, receipt_topic, state_text, state_topic
 from warnd.terminal.changes import Changes, wait_or_sleep
@@ -177,7 +178,7 @@ class Link:
     async def _subscribe(self, client: aiomqtt.Client, root: str) -> None:
         for topic in command_filters(root, self._identity.lineage, self._identity.terminal):
             codes = await client.subscribe(topic, qos=1)
-            _heed_cancellation()
+            cancellation.heed()
             refused = [code for code in codes if not isinstance(code, int) and code.is_failure]
             if refused:
                 _log.error(
@@ -204,14 +205,14 @@ class Link:
         expiry.MessageExpiryInterval = REPEAT_LIFE_S if kept.sent else RECEIPT_LIFE_S
         topic = receipt_topic(kept.receipt.root, self._identity.terminal)
         await client.publish(topic, kept.compact, qos=1, properties=expiry)
-        _heed_cancellation()
+        cancellation.heed()
         self._outbox.sent(kept, self._clock.monotonic())
 
     async def _send_state(self, client: aiomqtt.Client) -> None:
         while True:
             shown = self._state()
             await self._publish_state(client, shown)
-            _heed_cancellation()
+            cancellation.heed()
             beat = self._clock.monotonic() + self._heartbeat_s
             change = self._changes.next()
             while _alike(self._state(), shown) and self._clock.monotonic() < beat:
@@ -230,17 +231,6 @@ class Link:
 
 def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call] # paho leaves it untyped
-
-
-def _heed_cancellation() -> None:
-    """Raise the cancellation of this task that was swallowed on the way.
-
-    aiomqtt waits with Python 3.11's `wait_for`, which forgets a cancellation that comes together with the broker's answer. Without this a
-    terminal told to stop would go on for ever. Only for tasks in which no TaskGroup has failed: that leaves the count up, too.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _alike(one: TerminalState, other: TerminalState) -> bool:
