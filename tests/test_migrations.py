@@ -10,8 +10,9 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from tests import stores
-from warnd.ledger.migrations import newest, version
+from warnd.ledger.migrations import NEWEST, newest, version
 from warnd.ledger.migrations.readers import require
+from warnd.ledger.migrations.running import scripts
 from warnd.ledger.schema import metadata
 from warnd.ledger.store import StoreError, open_engine, upgrade
 
@@ -132,3 +133,7 @@ def _gone_on(folder: Path, *, oldest: str | None) -> str:
             require(conn, revision=oldest)
     engine.dispose()
     return url
+
+
+def test_the_newest_migration_is_the_one_that_is_named() -> None:
+    assert scripts()[1].get_current_head() == NEWEST

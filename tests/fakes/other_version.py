@@ -54,7 +54,12 @@ def next_version(folder: Path) -> Path:
     scripts = Path(migrations.__file__).parent
     head = ScriptDirectory(str(scripts)).get_current_head()
     told = _NEXT_MIGRATION.format(revision=NEXT, head=head)
-    (folder / "warnd" / "ledger" / "migrations" / "versions" / "v9999_later.py").write_text(told, "utf-8")
+    target = folder / "warnd" / "ledger" / "migrations"
+    (target / "versions" / "v9999_later.py").write_text(told, "utf-8")
+    known = target / "__init__.py"
+    raised = known.read_text("utf-8").replace(f'NEWEST = "{migrations.NEWEST}"', f'NEWEST = "{NEXT}"')
+    assert NEXT in raised
+    known.write_text(raised, "utf-8")
     return folder
 
 
