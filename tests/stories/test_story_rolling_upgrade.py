@@ -50,7 +50,7 @@ async def test_the_version_before_finishes_on_the_migrated_store_and_this_one_ta
 async def test_this_version_and_the_next_share_a_warning_and_this_one_can_start_again(tmp_path: Path) -> None:
     url = stores.new_database(empty=True)
     tree = await asyncio.to_thread(next_version, tmp_path / "next")
-    async with centre_at(url, tmp_path, households=10) as made:
+    async with centre_at(url, tmp_path, households=40) as made:
         old = await _start(made, "old")
         await made.all_answer()
         told = await asyncio.to_thread(run, tree, "db", "upgrade", "--config", str(tmp_path / "old.toml"))
@@ -100,7 +100,7 @@ def _stands_at(url: str) -> str | None:
 async def _start(made: Centre, name: str, *, tree: Path | None = None) -> One:
     spool = made.folder / name / "spool"
     spool.mkdir(parents=True, exist_ok=True)
-    return await made.start(name, f'[sms]\nspool.dir = "{spool}"\nrate_per_s = 20\n', SERVE, tree=tree)
+    return await made.start(name, f'[sms]\nspool.dir = "{spool}"\nrate_per_s = 40\n', SERVE, tree=tree)
 
 
 def _sent(made: Centre, name: str) -> bool:
