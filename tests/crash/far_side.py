@@ -20,6 +20,7 @@ from tests.crash.serve import start
 from tests.fakes.broker import running_broker
 from tests.fakes.email_server import running_server
 from tests.fakes.loudspeaker import LIVE_KEY
+from tests.fakes.plans import one_plan
 from tests.fakes.sms_smpp import CentreSide
 from tests.fakes.sms_smpp import harness as smpp
 from tests.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, SENDER, fake_twilio
@@ -50,24 +51,8 @@ _NO_TRY_S: Final = 4.0  # After which a channel that says it cannot send is beli
 _LAST_DOT: Final = b"\r\n.\r\n"  # Before it nothing has left, and a fault shows little (tests/test_email_send.py).
 _TOKEN, _PASSWORD = "operator-token", "of this test"
 
-_PLANS: Final = """
-[[plan]]
-name = "any"
-hazards = ["*"]
-levels = ["red", "orange", "yellow", "blue"]
-statuses = ["Actual"]
-cancel_tries = 1
-cancel_wait_s = 2
-
-[plan.village]
-terminal = "either"
-bare = "officer"
-within_s = 600
-
-[plan.loudspeaker]
-repeat = 1
-
-[[plan.audience]]
+_PLANS: Final = one_plan(
+    """
 name = "officers"
 kind = "seats"
 roles = ["information_officer"]
@@ -76,15 +61,19 @@ channels = ["sms", "email"]
 proof = "accepted"
 tries = 1
 wait_s = 2
-
-[[plan.audience]]
+""",
+    """
 name = "terminals"
 kind = "terminals"
 channels = ["mqtt"]
 proof = "accepted"
 tries = 1
 wait_s = 2
-"""
+""",
+    cancel_tries=1,
+    cancel_wait_s=2,
+    within_s=600,
+)
 _SETTINGS: Final = """
 plans_file = "plans.toml"
 node.languages = ["zh", "en"]

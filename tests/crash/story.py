@@ -15,6 +15,7 @@ from sqlalchemy import event, text
 from tests import invariants
 from tests.crash.outside import BUSY, DEAD, LOST, OFF, Outside
 from tests.crash.watched import Killed, Life
+from tests.fakes.plans import one_plan
 from tests.invariants import Standing, standing
 from tests.simulation.county import VILLAGES, recipients_csv
 from tests.simulation.documents import cancel_of, document, flood
@@ -39,24 +40,8 @@ _REVIEWED: Final = Principal(name="desk", scope="submit")
 _OPERATOR: Final = Principal(name="operator", scope="release")
 _V: Final = VILLAGES
 
-PLANS: Final = """
-[[plan]]
-name = "any"
-hazards = ["*"]
-levels = ["red", "orange", "yellow", "blue"]
-statuses = ["Actual"]
-cancel_tries = 2
-cancel_wait_s = 4
-
-[plan.village]
-terminal = "both"
-bare = "officer"
-within_s = 6
-
-[plan.loudspeaker]
-repeat = 1
-
-[[plan.audience]]
+PLANS: Final = one_plan(
+    """
 name = "officers"
 kind = "seats"
 roles = ["information_officer"]
@@ -67,8 +52,8 @@ proof = "acknowledged"
 tries = 2
 wait_s = 4
 within_s = 6
-
-[[plan.audience]]
+""",
+    """
 name = "terminals"
 kind = "terminals"
 channels = ["mqtt"]
@@ -76,15 +61,20 @@ proof = "presented"
 tries = 2
 wait_s = 6
 within_s = 20
-
-[[plan.audience]]
+""",
+    """
 name = "public"
 kind = "public"
 channels = ["sms"]
 proof = "accepted"
 tries = 1
 wait_s = 4
-"""
+""",
+    cancel_tries=2,
+    cancel_wait_s=4,
+    within_s=6,
+    terminal="both",
+)
 
 
 def people() -> str:

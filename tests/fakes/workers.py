@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests import postgresql
 from tests.fakes.loudspeaker import LIVE_KEY
+from tests.fakes.plans import one_plan
 from tests.ports import free_port
 from tests.simulation.county import VILLAGES, found, recipients_csv
 from tests.simulation.documents import document
@@ -26,24 +27,8 @@ from warnd.ledger.tokens import create, hashed
 from warnd.model.cap import Alert
 from warnd.model.loudspeaker import private_key_pem
 
-PLANS = """
-[[plan]]
-name = "any"
-hazards = ["*"]
-levels = ["red", "orange", "yellow", "blue"]
-statuses = ["Actual"]
-cancel_tries = 1
-cancel_wait_s = 2
-
-[plan.village]
-terminal = "either"
-bare = "officer"
-within_s = 3600
-
-[plan.loudspeaker]
-repeat = 1
-
-[[plan.audience]]
+PLANS = one_plan(
+    """
 name = "public"
 kind = "public"
 channels = ["sms"]
@@ -51,7 +36,11 @@ proof = "accepted"
 tries = 1
 wait_s = 2
 within_s = 3600
-"""
+""",
+    cancel_tries=1,
+    cancel_wait_s=2,
+    within_s=3600,
+)
 _TOKEN = "workers-token"
 _START_S = 45.0
 _numbers = count(1)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from tests.fakes.broker import Broker, running_broker
 from tests.fakes.loudspeaker import LIVE_KEY
+from tests.fakes.plans import one_plan
 from tests.fakes.served import Served, serving
 from tests.fleet.speaker import Fleet, Speaker
 from tests.ports import free_port
@@ -45,24 +46,8 @@ username = "warnd"
 password_file = "mqtt-password"
 signing_key_file = "live.pem"
 """
-_PLANS = """
-[[plan]]
-name = "any"
-hazards = ["*"]
-levels = ["red", "orange", "yellow", "blue"]
-statuses = ["Actual"]
-cancel_tries = 2
-cancel_wait_s = 60
-
-[plan.village]
-terminal = "either"
-bare = "officer"
-within_s = 3600
-
-[plan.loudspeaker]
-repeat = 1
-
-[[plan.audience]]
+_PLANS = one_plan(
+    """
 name = "terminals"
 kind = "terminals"
 channels = ["mqtt"]
@@ -70,7 +55,11 @@ proof = "presented"
 tries = 3
 wait_s = 60
 within_s = 3600
-"""
+""",
+    cancel_tries=2,
+    cancel_wait_s=60,
+    within_s=3600,
+)
 
 
 def village(number: int) -> str:
